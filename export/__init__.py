@@ -1,0 +1,3 @@
+"""The exported bundle: one SavedModel a segment."""
+
+__all__: list[str] = []

@@ -1,0 +1,108 @@
+"""`fastbert.json`: what a FastBERT folder holds, and how to tell damage."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from typing import Any
+
+from .files import parse_json, read_text, require_file
+
+MANIFEST_FILE = "fastbert.json"
+FORMAT_VERSION = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """The contents of a `fastbert.json`.
+
+    Args:
+        num_classes: int.
+        classifier: `hidden_size`, `num_heads` and `pooling` of the exits.
+        labels: class names in the order of the logits, or None.
+        preprocessing: configuration of the `TextPreprocessor`, or None.
+        origin: where the weights came from.
+        training: how they were trained, as the trainer wrote it, or None.
+        versions: of the libraries that wrote the folder.
+        sha256: file name to SHA-256, of every other file.
+    """
+
+    num_classes: int
+    classifier: dict[str, Any]
+    labels: list[str] | None
+    preprocessing: dict[str, Any] | None
+    origin: dict[str, Any]
+    training: dict[str, Any] | None
+    versions: dict[str, str]
+    sha256: dict[str, str]
+
+    def to_text(self) -> str:
+        """The file: one text for one content, checksum included."""
+        fields = {
+            "format_version": FORMAT_VERSION,
+            **dataclasses.asdict(self),
+        }
+        fields["checksum"] = _checksum(fields)
+        return _canonical(fields, indent=2) + "\n"
+
+    def check_files(self, folder: str) -> None:
+        """Refuses a file that is missing, empty or changed, by name."""
+        for name, expected in sorted(self.sha256.items()):
+            path = os.path.join(folder, name)
+            require_file(path)
+            received = file_sha256(path)
+            if received != expected:
+                raise ValueError(
+                    f"{path} is damaged. Received: SHA-256 {received}. "
+                    f"Expected: {expected}. Restore the file or the folder."
+                )
+
+
+def read_manifest(folder: str) -> Manifest:
+    """The manifest of a FastBERT folder; its files are not yet looked at.
+
+    Raises:
+        ValueError: another format version, or the manifest is damaged.
+    """
+    path = os.path.join(folder, MANIFEST_FILE)
+    text = read_text(path)
+    fields = parse_json(text, path)
+    version = fields.pop("format_version", None)
+    if version != FORMAT_VERSION:
+        raise ValueError(
+            f"{path} has another format. Received: format_version="
+            f"{version!r}. Expected: {FORMAT_VERSION}. Install the version "
+            "of fastbert-tf that wrote it, or save the model again."
+        )
+    fields.pop("checksum", None)
+    names = {field.name for field in dataclasses.fields(Manifest)}
+    # Written again, an undamaged manifest is the same text, byte for byte.
+    if set(fields) != names or Manifest(**fields).to_text() != text:
+        raise ValueError(
+            f"{path} is damaged or was edited: its contents do not fit its "
+            "checksum. Expected the file as it was written. Restore it, or "
+            "save the model again."
+        )
+    return Manifest(**fields)
+
+
+def file_sha256(path: str) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _checksum(fields: dict[str, Any]) -> str:
+    return hashlib.sha256(_canonical(fields).encode()).hexdigest()
+
+
+def _canonical(fields: dict[str, Any], indent: int | None = None) -> str:
+    return json.dumps(
+        fields,
+        indent=indent,
+        sort_keys=True,
+        ensure_ascii=False,
+        allow_nan=False,
+    )

@@ -1,0 +1,141 @@
+"""Writing our own folders; `folder.py` reads them."""
+
+import json
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import safetensors.numpy
+import tensorflow as tf
+
+from ..config import FastBertConfig
+from .checkpoint import Checkpoint
+from .folder import TABLE
+from .huggingface import CONFIG_FILE, CONFIG_KEYS, WEIGHTS_FILE
+from .manifest import MANIFEST_FILE, Manifest, file_sha256
+from .replacing import replaced_folder
+from .shapes import variable_shapes
+from .table import check_finite, expand, listed
+
+
+def write_folder(
+    path: str,
+    checkpoint: Checkpoint,
+    preprocessor: Any = None,
+    labels: Sequence[str] | None = None,
+    training: Mapping[str, Any] | None = None,
+) -> None:
+    """Writes a FastBERT folder, aside first and then in place.
+
+    A FastBERT folder at `path` is replaced as a whole, so nothing else
+    belongs into it.
+
+    Args:
+        path: folder to make or replace.
+        checkpoint: `Checkpoint` with exit classifiers.
+        preprocessor: `TextPreprocessor`, saved with it; None leaves it out.
+        labels: C different class names, in the order of the logits.
+        training: plain JSON values, kept as they are.
+
+    Raises:
+        ValueError: the labels do not fit, a tensor is missing or not finite,
+            or `path` is something else than a FastBERT folder.
+        OSError: it cannot be written; what was there is unchanged.
+    """
+    config = checkpoint.config
+    _check_labels(labels, config.num_classes)
+    _check_tensors(checkpoint)
+    with replaced_folder(path, MANIFEST_FILE) as folder:
+        _write_json(os.path.join(folder, CONFIG_FILE), _config_json(config))
+        _write_tensors(os.path.join(folder, WEIGHTS_FILE), checkpoint)
+        if preprocessor is not None:
+            preprocessor.save(folder)
+        manifest = Manifest(
+            num_classes=config.num_classes,
+            classifier={
+                "hidden_size": config.classifier_hidden_size,
+                "num_heads": config.classifier_num_heads,
+                "pooling": config.classifier_pooling,
+            },
+            labels=None if labels is None else list(labels),
+            preprocessing=preprocessor.config() if preprocessor else None,
+            origin=checkpoint.origin,
+            training=None if training is None else dict(training),
+            versions=_versions(),
+            sha256={
+                name: file_sha256(os.path.join(folder, name))
+                for name in sorted(os.listdir(folder))
+            },
+        )
+        _write(os.path.join(folder, MANIFEST_FILE), manifest.to_text())
+
+
+def _check_labels(labels: Sequence[str] | None, num_classes: int) -> None:
+    if labels is None:
+        return
+    are_names = all(isinstance(label, str) and label for label in labels)
+    are_different = are_names and len(set(labels)) == len(labels)
+    if not are_different or len(labels) != num_classes:
+        raise ValueError(
+            f"`labels` must be {num_classes} different names, one a class. "
+            f"Received: labels={list(labels)}. Give them in the order of the "
+            "logits."
+        )
+
+
+def _check_tensors(checkpoint: Checkpoint) -> None:
+    expected = variable_shapes(checkpoint.config, with_exit_classifiers=True)
+    received = {name: t.shape for name, t in checkpoint.tensors.items()}
+    if received != expected:
+        different = dict(received.items() ^ expected.items())
+        raise ValueError(
+            "The tensors do not fit the configuration. Received or expected "
+            f"differently: {listed(different)}. Save a whole model."
+        )
+    for name, tensor in checkpoint.tensors.items():
+        check_finite(np.asarray(tensor, np.float32), name, "the model")
+
+
+def _config_json(config: FastBertConfig) -> dict[str, Any]:
+    """The encoder's part, for every reader of Hugging Face's format."""
+    fields = config.to_dict()
+    return {
+        "architectures": ["BertModel"],
+        "model_type": "bert",
+        "pad_token_id": 0,
+        **{name: fields[name] for name in CONFIG_KEYS},
+    }
+
+
+def _write_tensors(path: str, checkpoint: Checkpoint) -> None:
+    # Every transform of the table is its own inverse.
+    stored = {
+        row.theirs: np.ascontiguousarray(
+            row.transform(np.asarray(checkpoint.tensors[row.ours], np.float32))
+        )
+        for row in expand(TABLE, checkpoint.config.num_hidden_layers)
+    }
+    data = safetensors.numpy.save(stored, metadata={"format": "pt"})
+    with open(path, "xb") as file:
+        file.write(data)
+
+
+def _write_json(path: str, fields: Mapping[str, Any]) -> None:
+    _write(path, json.dumps(fields, indent=2, allow_nan=False) + "\n")
+
+
+def _write(path: str, text: str) -> None:
+    with open(path, "x", encoding="utf-8", newline="") as file:
+        file.write(text)
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+    }

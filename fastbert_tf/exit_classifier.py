@@ -1,0 +1,76 @@
+"""The classifier on a block: a student, or the teacher on the last."""
+
+from typing import Any
+
+from keras import ops
+
+from .layers import ConfiguredLayer, SelfAttention
+
+# Below anything the attention of `tanh` outputs gives, and finite in float16.
+_PADDING_VALUE = -6e4
+
+
+class ExitClassifier(ConfiguredLayer):
+    """The classifier on a block: a student, or the teacher on the last.
+
+    A dense layer narrows every position to `classifier_hidden_size`, one
+    self-attention without residual or normalization mixes them, and two dense
+    layers turn the pooled position into logits. With `"first"` pooling only
+    the query of [CLS] is computed, which is exact and cheaper.
+
+    Released FastBERT code pools `"max"` and `"last"` over padding as well;
+    here only real tokens count, so that padding cannot change an answer.
+
+    Call arguments:
+        hidden_states: `[B, S, H]`.
+        padding_mask: int32 `[B, S]`, 1 = real token.
+
+    Returns:
+        float32 `[B, C]`, logits.
+
+    Reference:
+        FastBERT (Liu et al., 2020), section 3.1; `Classifier` of
+        `autoliuweijie/FastBERT:run_fastbert.py`.
+    """
+
+    def build(self, *_: Any) -> None:
+        width = self.config.classifier_hidden_size
+        self.input_dense = self._dense(width, "input_dense")
+        self.input_dense.build((None, None, self.config.hidden_size))
+        self.attention = SelfAttention(
+            self.config,
+            width,
+            self.config.classifier_num_heads,
+            dtype=self.dtype_policy,
+            name="attention",
+        )
+        self.attention.build()
+        self.pooled_dense = self._dense(width, "pooled_dense")
+        self.pooled_dense.build((None, width))
+        self.logits_dense = self._dense(self.config.num_classes, "logits_dense")
+        self.logits_dense.build((None, width))
+
+    def call(
+        self, hidden_states: Any, padding_mask: Any, training: bool = False
+    ) -> Any:
+        narrowed = ops.tanh(self.input_dense(hidden_states))
+        pooled = self._attend_and_pool(narrowed, padding_mask, training)
+        pooled = ops.tanh(self.pooled_dense(pooled))
+        return ops.cast(self.logits_dense(pooled), "float32")
+
+    def _attend_and_pool(self, x: Any, padding_mask: Any, training: bool) -> Any:
+        if self.config.classifier_pooling == "max":
+            mixed = self.attention(x, padding_mask, training=training)
+            is_padding = ops.equal(padding_mask, 0)[:, :, None]
+            lowest = ops.cast(_PADDING_VALUE, mixed.dtype)
+            return ops.max(ops.where(is_padding, lowest, mixed), axis=1)
+        if self.config.classifier_pooling == "last":
+            last = ops.sum(padding_mask, axis=1) - 1  # [B]
+            query = ops.take_along_axis(x, last[:, None, None], axis=1)
+        else:
+            query = x[:, :1]  # [B, 1, classifier_hidden_size]
+        mixed = self.attention(x, padding_mask, query, training=training)
+        return mixed[:, 0]
+
+    def compute_output_shape(self, hidden_states_shape: Any, *_: Any) -> tuple:
+        return (hidden_states_shape[0], self.config.num_classes)

@@ -1,0 +1,330 @@
+"""Texts to token ids, in the graph, with the ids Hugging Face gives."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_text
+
+from . import templates, unicode_table
+from .tokenizer_settings import DEFAULTS, check_settings, find_settings
+from .vocabulary import CLS, PAD, SEP, UNKNOWN, Vocabulary, read_vocabulary
+
+VOCABULARY_FILE = "vocab.txt"
+# Hugging Face's limit; a longer word becomes [UNK] without a look inside.
+MAX_CHARACTERS_PER_WORD = 100
+_MAX_BYTES_PER_WORD = 4 * MAX_CHARACTERS_PER_WORD
+
+Texts = tf.Tensor | np.ndarray | list | tuple
+Inputs = dict[str, tf.Tensor]
+
+
+class Encoded(NamedTuple):
+    """Model inputs, and bool `[B]`: whether tokens of the row were cut."""
+
+    inputs: Inputs
+    truncated: tf.Tensor
+
+
+class TextPreprocessor(tf.Module):
+    """Turns texts or pairs of texts into the model's inputs.
+
+    The whole way from strings to ids is one graph function, so the same
+    preprocessor runs eagerly, inside `tf.data` and inside a SavedModel. Ids
+    are those of Hugging Face's BERT tokenizer, with three exceptions:
+
+    - a literal "[SEP]", "[CLS]" or "[MASK]" in a text is read as text and
+      never becomes a special id;
+    - bytes that are not UTF-8 (and lone surrogates in a Python string) are
+      read as U+FFFD, which the tokenizer drops; Hugging Face refuses them;
+    - musical and Hangul tone marks that Unicode reorders stay in the order
+      given.
+
+    Args:
+        vocabulary: `Vocabulary`.
+        table: `UnicodeTable`; it decides about lower-casing.
+        sequence_length: int. No row becomes longer.
+        template: "bert" or "uer", see `templates`.
+
+    Call arguments:
+        texts: list of str or bytes, or string tensor `[B]`.
+        pairs: the same, the second text of each row; optional.
+
+    Returns:
+        dict of int32 `[B, S]`: `token_ids`, `token_type_ids` (0 for the first
+        text and for padding, 1 for the second) and `padding_mask` (1 = real
+        token). `S` is the longest row of this batch, and 1 when `B` is 0.
+
+    Example:
+
+    ```python
+    preprocessor = TextPreprocessor.from_pretrained("bert-base-uncased/")
+    inputs = preprocessor(["a fine film", "dull"])
+    ```
+    """
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        table: unicode_table.UnicodeTable,
+        sequence_length: int = DEFAULTS["sequence_length"],
+        template: str = DEFAULTS["template"],
+    ) -> None:
+        super().__init__(name="text_preprocessor")
+        check_settings(
+            sequence_length=sequence_length,
+            template=template,
+            do_lower_case=table.do_lower_case,
+        )
+        self._vocabulary = vocabulary
+        self._table = table
+        self._sequence_length = int(sequence_length)
+        self._template = template
+        self._ids = templates.SpecialIds(
+            pad=vocabulary.id_of(PAD),
+            cls=vocabulary.id_of(CLS),
+            sep=vocabulary.id_of(SEP),
+        )
+        self._wordpiece = tensorflow_text.FastWordpieceTokenizer(
+            list(vocabulary.tokens),
+            token_out_type=tf.int32,
+            max_bytes_per_word=_MAX_BYTES_PER_WORD,
+            no_pretokenization=True,
+        )
+        spec = tf.TensorSpec([None], tf.string)
+        self._encode_single = tf.function(
+            self._single, input_signature=[spec], autograph=False
+        )
+        self._encode_pair = tf.function(
+            self._pair, input_signature=[spec, spec], autograph=False
+        )
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        folder: str | os.PathLike,
+        sequence_length: int | None = None,
+        template: str | None = None,
+        do_lower_case: bool | None = None,
+    ) -> TextPreprocessor:
+        """Makes the preprocessor that belongs to a checkpoint.
+
+        What is not given is taken from the folder's `fastbert.json`, then
+        from its `tokenizer_config.json`, then from `DEFAULTS`. The table of
+        code points is read from the folder where it is present and built
+        otherwise, which takes one or two seconds.
+
+        Args:
+            folder: a checkpoint folder with a `vocab.txt`, or the path of a
+                vocabulary file.
+            sequence_length: int, optional.
+            template: "bert" or "uer", optional.
+            do_lower_case: bool, optional.
+
+        Raises:
+            FileNotFoundError: if there is no vocabulary.
+            ValueError: if a file or a setting is refused.
+        """
+        path = pathlib.Path(folder)
+        if path.is_dir():
+            folder, path = path, path / VOCABULARY_FILE
+        else:
+            folder = path.parent
+        tokens = read_vocabulary(path)
+        settings = find_settings(folder, tokens)
+        given = {
+            "sequence_length": sequence_length,
+            "template": template,
+            "do_lower_case": do_lower_case,
+        }
+        settings |= {k: v for k, v in given.items() if v is not None}
+        check_settings(**settings)
+        table = _find_table(folder, settings.pop("do_lower_case"))
+        return cls(tokens, table, **settings)
+
+    def __call__(self, texts: Texts, pairs: Texts | None = None) -> Inputs:
+        return self.encode(texts, pairs).inputs
+
+    def encode(self, texts: Texts, pairs: Texts | None = None) -> Encoded:
+        """The inputs, and which rows were truncated (bool `[B]`)."""
+        texts = as_texts(texts, "texts")
+        if pairs is None:
+            return Encoded(*self._encode_single(texts))
+        pairs = as_texts(pairs, "pairs")
+        if not texts.shape.is_compatible_with(pairs.shape):
+            raise ValueError(
+                "`texts` and `pairs` must have the same number of rows. "
+                f"Received: {texts.shape[0]} texts and {pairs.shape[0]} "
+                "pairs. Pass one second text for every first text."
+            )
+        return Encoded(*self._encode_pair(texts, pairs))
+
+    @property
+    def sequence_length(self) -> int:
+        return self._sequence_length
+
+    @property
+    def template(self) -> str:
+        return self._template
+
+    @property
+    def do_lower_case(self) -> bool:
+        return self._table.do_lower_case
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        return self._vocabulary.tokens
+
+    @property
+    def vocab_size(self) -> int:
+        return self._vocabulary.size
+
+    @property
+    def pad_id(self) -> int:
+        return self._ids.pad
+
+    def config(self) -> dict[str, int | str | bool]:
+        """What `from_pretrained` finds in `fastbert.json`."""
+        return {
+            "sequence_length": self.sequence_length,
+            "template": self.template,
+            "do_lower_case": self.do_lower_case,
+        }
+
+    def save(self, folder: str | os.PathLike) -> list[str]:
+        """Writes vocabulary and table into `folder`; returns the names."""
+        folder = pathlib.Path(folder)
+        self._vocabulary.save(folder / VOCABULARY_FILE)
+        self._table.save(folder / unicode_table.FILE_NAME)
+        return [VOCABULARY_FILE, unicode_table.FILE_NAME]
+
+    def _single(self, texts: tf.Tensor) -> Encoded:
+        # Every word gives a token, so words beyond the limit cannot matter.
+        tokens = self._tokens(texts, max_words=self._sequence_length)
+        return self._pad(
+            templates.pack_single(
+                tokens, self._template, self._sequence_length, self._ids
+            )
+        )
+
+    def _pair(self, texts: tf.Tensor, pairs: tf.Tensor) -> Encoded:
+        # Which of two long texts is longer decides about an odd place, so
+        # all words are counted here.
+        check = tf.debugging.assert_equal(
+            tf.size(texts),
+            tf.size(pairs),
+            "`texts` and `pairs` must have the same number of rows.",
+        )
+        with tf.control_dependencies([check] if check is not None else []):
+            first, second = self._tokens(texts), self._tokens(pairs)
+        return self._pad(
+            templates.pack_pair(
+                first,
+                second,
+                self._template,
+                self._sequence_length,
+                self._ids,
+            )
+        )
+
+    def _tokens(
+        self, texts: tf.Tensor, max_words: int | None = None
+    ) -> tf.RaggedTensor:
+        words = tf.strings.split(self._table.normalize(texts))  # [B, (W)]
+        words = words[:, :max_words]
+        lengths = tf.strings.length(words.values, unit="UTF8_CHAR")
+        known = tf.where(
+            lengths > MAX_CHARACTERS_PER_WORD,
+            tf.constant(UNKNOWN),
+            words.values,
+        )
+        pieces = self._wordpiece.tokenize(words.with_values(known))
+        return pieces.merge_dims(1, 2)  # [B, (T)]
+
+    def _pad(self, rows: templates.PackedRows) -> Encoded:
+        lengths = rows.token_ids.row_lengths()  # [B]
+        width = tf.maximum(tf.reduce_max(lengths), 1)
+        shape = tf.stack([tf.constant(-1, tf.int64), width])
+        inputs = {
+            "token_ids": rows.token_ids.to_tensor(self.pad_id, shape=shape),
+            "token_type_ids": rows.token_type_ids.to_tensor(0, shape=shape),
+            "padding_mask": tf.sequence_mask(lengths, width, tf.int32),
+        }
+        return Encoded(inputs, rows.truncated)
+
+
+def as_texts(value: Texts, name: str) -> tf.Tensor:
+    """Checks texts once, at the boundary.
+
+    A lone surrogate in a Python string becomes bytes that are not UTF-8.
+
+    Args:
+        value: list, tuple or array of str or bytes, or string tensor `[B]`.
+        name: str, the argument's name in messages.
+
+    Returns:
+        string `[B]`.
+
+    Raises:
+        TypeError: if something is not a string.
+        ValueError: if there is not exactly one axis.
+    """
+    if isinstance(value, str | bytes):
+        raise TypeError(
+            f"`{name}` must be a list of strings. Received: one "
+            f"{type(value).__name__}. Pass a list that holds it."
+        )
+    if not tf.is_tensor(value):
+        return _from_python(value, name)
+    if value.dtype != tf.string:
+        raise TypeError(
+            f"`{name}` must be a string tensor. Received: dtype="
+            f"{value.dtype.name}. Pass the texts, not their ids."
+        )
+    if value.shape.rank not in (1, None):
+        raise ValueError(
+            f"`{name}` must have one axis. Received: shape={value.shape}. "
+            "Pass the second text of each row as `pairs`."
+        )
+    return tf.ensure_shape(value, [None])
+
+
+def _from_python(value: Texts, name: str) -> tf.Tensor:
+    if not isinstance(value, list | tuple | np.ndarray):
+        raise TypeError(
+            f"`{name}` must be a list of strings or a string tensor. "
+            f"Received: {type(value).__name__}. Pass a list."
+        )
+    if isinstance(value, np.ndarray) and value.ndim != 1:
+        raise ValueError(
+            f"`{name}` must have one axis. Received: shape={value.shape}. "
+            "Pass the second text of each row as `pairs`."
+        )
+    for place, text in enumerate(value):
+        if not isinstance(text, str | bytes):
+            raise TypeError(
+                f"`{name}` must hold strings. Received: {name}[{place}] of "
+                f"type {type(text).__name__}. Pass an empty string for a "
+                "missing text."
+            )
+    encoded = [
+        text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+        for text in value
+    ]
+    return tf.constant(encoded, tf.string, shape=[len(encoded)])
+
+
+def _find_table(
+    folder: pathlib.Path, do_lower_case: bool
+) -> unicode_table.UnicodeTable:
+    """The folder's table if it has one for this casing, else a new one."""
+    path = folder / unicode_table.FILE_NAME
+    if path.is_file():
+        table = unicode_table.load_unicode_table(path)
+        if table.do_lower_case == do_lower_case:
+            return table
+    return unicode_table.build_unicode_table(do_lower_case)
