@@ -1,10 +1,12 @@
 """FastBERT for TensorFlow 2 and Keras 3: BERT that answers early."""
 
 from .config import FastBertConfig
+from .data import load_dataset
 from .distillation import SelfDistiller
 from .exits import simulate_exits
 from .model import FastBertClassifier
 from .results import ExitResult
+from .tokenization import TextPreprocessor
 from .uncertainty import normalized_entropy
 
 __all__ = [
@@ -12,6 +14,8 @@ __all__ = [
     "FastBertClassifier",
     "FastBertConfig",
     "SelfDistiller",
+    "TextPreprocessor",
+    "load_dataset",
     "normalized_entropy",
     "simulate_exits",
 ]

@@ -58,7 +58,9 @@ class ExitClassifier(ConfiguredLayer):
         pooled = ops.tanh(self.pooled_dense(pooled))
         return ops.cast(self.logits_dense(pooled), "float32")
 
-    def _attend_and_pool(self, x: Any, padding_mask: Any, training: bool) -> Any:
+    def _attend_and_pool(
+        self, x: Any, padding_mask: Any, training: bool
+    ) -> Any:
         if self.config.classifier_pooling == "max":
             mixed = self.attention(x, padding_mask, training=training)
             is_padding = ops.equal(padding_mask, 0)[:, :, None]

@@ -66,7 +66,7 @@ def simulate_exits(exit_logits: Any, speed: Any) -> ExitResult:
             "`exit_logits` must have shape [exits, rows, classes]. Received: "
             f"shape {logits.shape}. Pass `model.exit_logits(inputs)`."
         )
-    num_exits, num_rows, _ = logits.shape
+    num_rows = logits.shape[1]
     uncertainty = normalized_entropy(logits)  # [L, B]
     leaves = uncertainty < check_speed(speed, num_rows)
     leaves[-1] = True

@@ -1,4 +1,4 @@
-"""AdamW as BERT is fine-tuned with: warm-up, linear decay, no decay of biases."""
+"""AdamW as BERT is fine-tuned with: warm-up, decay, biases left alone."""
 
 from typing import Any
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -32,6 +33,21 @@ class ExitResult:
         rows = self.logits.shape[0]
         assert self.logits.ndim == 2
         assert self.uncertainty.shape == self.exit_index.shape == (rows,)
+
+    @classmethod
+    def concatenate(cls, results: Sequence[ExitResult]) -> ExitResult:
+        """The rows of several results, one after another; at least one."""
+        return cls(
+            np.concatenate([result.logits for result in results]),
+            np.concatenate([result.uncertainty for result in results]),
+            np.concatenate([result.exit_index for result in results]),
+        )
+
+    def take(self, rows: np.ndarray) -> ExitResult:
+        """The rows named by int `[K]`, in that order."""
+        return ExitResult(
+            self.logits[rows], self.uncertainty[rows], self.exit_index[rows]
+        )
 
     def __len__(self) -> int:
         return self.logits.shape[0]

@@ -26,14 +26,16 @@ class SpecialIds(NamedTuple):
 
 
 class PackedRows(NamedTuple):
-    """Rows before padding.
+    """Padded rows.
 
-    `token_ids` and `token_type_ids` are ragged int32 `[B, (S)]`; `truncated`
-    is bool `[B]`, true where tokens were cut.
+    `token_ids`, `token_type_ids` and `padding_mask` are int32 `[B, S]`, `S`
+    being the longest row, or 1 without rows; `truncated` is bool `[B]`, true
+    where tokens were cut.
     """
 
-    token_ids: tf.RaggedTensor
-    token_type_ids: tf.RaggedTensor
+    token_ids: tf.Tensor
+    token_type_ids: tf.Tensor
+    padding_mask: tf.Tensor
     truncated: tf.Tensor
 
 
@@ -48,39 +50,55 @@ def pack_single(
         length: int, the longest row allowed.
         ids: the special ids.
     """
-    room = length - (2 if template == "bert" else 1)
-    num_rows = tokens.nrows()
-    parts = [_column(ids.cls, num_rows), tokens[:, :room]]
+    num_special = 2 if template == "bert" else 1
+    counts = tokens.row_lengths()[:, None]  # [B, 1]
+    kept = tf.minimum(counts, length - num_special)
+    used = kept + num_special
+    places = _places(used)  # [S]
+    is_text = (places >= 1) & (places <= kept)
+    source = tokens.row_starts()[:, None] + places - 1
+    rows = _take(tokens.values, source, is_text, ids.pad)
+    rows = tf.where(places == 0, ids.cls, rows)
     if template == "bert":
-        parts.append(_column(ids.sep, num_rows))
-    packed = tf.concat(parts, axis=1)
-    truncated = tokens.row_lengths() > room
-    return PackedRows(packed, tf.zeros_like(packed), truncated)
+        rows = tf.where(places == kept + 1, ids.sep, rows)
+    return PackedRows(
+        token_ids=rows,
+        token_type_ids=tf.zeros_like(rows),
+        padding_mask=tf.cast(places < used, tf.int32),
+        truncated=tf.squeeze(counts > kept, 1),
+    )
 
 
 def pack_pair(
-    first: tf.RaggedTensor,
-    second: tf.RaggedTensor,
-    template: str,
-    length: int,
-    ids: SpecialIds,
+    tokens: tf.RaggedTensor, template: str, length: int, ids: SpecialIds
 ) -> PackedRows:
-    """Packs two texts a row; arguments as in `pack_single`."""
-    room = length - 3
-    truncated = first.row_lengths() + second.row_lengths() > room
+    """Packs two texts a row; other arguments as in `pack_single`.
+
+    Args:
+        tokens: ragged int32 `[2 * B, (T)]`, all first texts, then all second
+            texts.
+    """
+    first, second = tf.split(tokens.row_lengths()[:, None], 2)  # [B, 1]
+    truncated = first + second > length - 3
     if template == "bert":
-        keep_first, keep_second = longest_first(
-            first.row_lengths(), second.row_lengths(), room
-        )
-        first = _keep(first, keep_first)
-        second = _keep(second, keep_second)
-    num_rows = first.nrows()
-    sep = _column(ids.sep, num_rows)
-    head = tf.concat([_column(ids.cls, num_rows), first, sep], axis=1)
-    tail = tf.concat([second, sep], axis=1)
-    packed = tf.concat([head, tail], axis=1)
-    types = tf.concat([tf.zeros_like(head), tf.ones_like(tail)], axis=1)
-    return PackedRows(packed[:, :length], types[:, :length], truncated)
+        first, second = longest_first(first, second, length - 3)
+    used = tf.minimum(first + second + 3, length)
+    places = _places(used)  # [S]
+    in_first = (places >= 1) & (places <= first)
+    after = places - first - 2  # place within the second text
+    in_second = (after >= 0) & (after < second)
+    starts = tf.split(tokens.row_starts()[:, None], 2)
+    source = tf.where(in_first, starts[0] + places - 1, starts[1] + after)
+    rows = _take(tokens.values, source, in_first | in_second, ids.pad)
+    rows = tf.where(places == 0, ids.cls, rows)
+    rows = tf.where((after == -1) | (after == second), ids.sep, rows)
+    is_used = places < used
+    return PackedRows(
+        token_ids=rows,
+        token_type_ids=tf.cast(is_used & (after >= 0), tf.int32),
+        padding_mask=tf.cast(is_used, tf.int32),
+        truncated=tf.squeeze(truncated, 1),
+    )
 
 
 def longest_first(
@@ -92,12 +110,12 @@ def longest_first(
     and an odd place goes to the longer one (the second one in a draw).
 
     Args:
-        first: int64 `[B]`, tokens of the first text.
-        second: int64 `[B]`, tokens of the second text.
+        first: int64 of any shape, tokens of the first texts.
+        second: int64 of the same shape, tokens of the second texts.
         room: int, tokens allowed together.
 
     Returns:
-        Two int64 `[B]`.
+        Two int64 of the same shape.
     """
     short, long = tf.minimum(first, second), tf.maximum(first, second)
     share = tf.constant(room // 2, tf.int64)
@@ -111,13 +129,14 @@ def longest_first(
     )
 
 
-def _column(token_id: int, num_rows: tf.Tensor) -> tf.Tensor:
-    return tf.fill([num_rows, 1], tf.constant(token_id, tf.int32))
+def _places(used: tf.Tensor) -> tf.Tensor:
+    return tf.range(tf.maximum(tf.reduce_max(used), 1))
 
 
-def _keep(tokens: tf.RaggedTensor, counts: tf.Tensor) -> tf.RaggedTensor:
-    """The first `counts[b]` tokens of every row."""
-    places = tf.ragged.range(tokens.row_lengths())
-    limits = tf.repeat(counts, tokens.row_lengths())
-    stays = places.with_values(places.values < limits)
-    return tf.ragged.boolean_mask(tokens, stays)
+def _take(
+    values: tf.Tensor, source: tf.Tensor, is_text: tf.Tensor, pad_id: int
+) -> tf.Tensor:
+    """`values[source]` where `is_text`, `pad_id` elsewhere."""
+    padded = tf.concat([values, [pad_id]], axis=0)
+    last = tf.size(values, out_type=tf.int64)
+    return tf.gather(padded, tf.where(is_text, source, last))

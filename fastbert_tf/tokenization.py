@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import pathlib
+from collections.abc import Callable
 from typing import NamedTuple
 
-import numpy as np
 import tensorflow as tf
 import tensorflow_text
 
 from . import templates, unicode_table
+from .texts import Texts, as_texts
 from .tokenizer_settings import DEFAULTS, check_settings, find_settings
 from .vocabulary import CLS, PAD, SEP, UNKNOWN, Vocabulary, read_vocabulary
 
@@ -19,7 +20,6 @@ VOCABULARY_FILE = "vocab.txt"
 MAX_CHARACTERS_PER_WORD = 100
 _MAX_BYTES_PER_WORD = 4 * MAX_CHARACTERS_PER_WORD
 
-Texts = tf.Tensor | np.ndarray | list | tuple
 Inputs = dict[str, tf.Tensor]
 
 
@@ -41,8 +41,9 @@ class TextPreprocessor(tf.Module):
       never becomes a special id;
     - bytes that are not UTF-8 (and lone surrogates in a Python string) are
       read as U+FFFD, which the tokenizer drops; Hugging Face refuses them;
-    - musical and Hangul tone marks that Unicode reorders stay in the order
-      given.
+    - two combining marks in a row that lower-casing keeps and canonical
+      ordering would swap (Hangul tone, Balinese and musical marks) stay in
+      the order given.
 
     Args:
         vocabulary: `Vocabulary`.
@@ -203,119 +204,35 @@ class TextPreprocessor(tf.Module):
         return [VOCABULARY_FILE, unicode_table.FILE_NAME]
 
     def _single(self, texts: tf.Tensor) -> Encoded:
-        # Every word gives a token, so words beyond the limit cannot matter.
-        tokens = self._tokens(texts, max_words=self._sequence_length)
-        return self._pad(
-            templates.pack_single(
-                tokens, self._template, self._sequence_length, self._ids
-            )
-        )
+        tokens = self._tokens(texts)
+        return self._encoded(templates.pack_single, tokens)
 
     def _pair(self, texts: tf.Tensor, pairs: tf.Tensor) -> Encoded:
-        # Which of two long texts is longer decides about an odd place, so
-        # all words are counted here.
-        check = tf.debugging.assert_equal(
+        same = tf.debugging.assert_equal(
             tf.size(texts),
             tf.size(pairs),
             "`texts` and `pairs` must have the same number of rows.",
         )
-        with tf.control_dependencies([check] if check is not None else []):
-            first, second = self._tokens(texts), self._tokens(pairs)
-        return self._pad(
-            templates.pack_pair(
-                first,
-                second,
-                self._template,
-                self._sequence_length,
-                self._ids,
-            )
-        )
+        with tf.control_dependencies([same]):
+            tokens = self._tokens(tf.concat([texts, pairs], axis=0))
+        return self._encoded(templates.pack_pair, tokens)
 
-    def _tokens(
-        self, texts: tf.Tensor, max_words: int | None = None
-    ) -> tf.RaggedTensor:
+    def _tokens(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        """Ragged int32 `[B, (T)]`, whatever the length."""
         words = tf.strings.split(self._table.normalize(texts))  # [B, (W)]
-        words = words[:, :max_words]
         lengths = tf.strings.length(words.values, unit="UTF8_CHAR")
         known = tf.where(
-            lengths > MAX_CHARACTERS_PER_WORD,
-            tf.constant(UNKNOWN),
-            words.values,
+            lengths > MAX_CHARACTERS_PER_WORD, UNKNOWN, words.values
         )
         pieces = self._wordpiece.tokenize(words.with_values(known))
-        return pieces.merge_dims(1, 2)  # [B, (T)]
+        return pieces.merge_dims(1, 2)
 
-    def _pad(self, rows: templates.PackedRows) -> Encoded:
-        lengths = rows.token_ids.row_lengths()  # [B]
-        width = tf.maximum(tf.reduce_max(lengths), 1)
-        shape = tf.stack([tf.constant(-1, tf.int64), width])
-        inputs = {
-            "token_ids": rows.token_ids.to_tensor(self.pad_id, shape=shape),
-            "token_type_ids": rows.token_type_ids.to_tensor(0, shape=shape),
-            "padding_mask": tf.sequence_mask(lengths, width, tf.int32),
-        }
-        return Encoded(inputs, rows.truncated)
-
-
-def as_texts(value: Texts, name: str) -> tf.Tensor:
-    """Checks texts once, at the boundary.
-
-    A lone surrogate in a Python string becomes bytes that are not UTF-8.
-
-    Args:
-        value: list, tuple or array of str or bytes, or string tensor `[B]`.
-        name: str, the argument's name in messages.
-
-    Returns:
-        string `[B]`.
-
-    Raises:
-        TypeError: if something is not a string.
-        ValueError: if there is not exactly one axis.
-    """
-    if isinstance(value, str | bytes):
-        raise TypeError(
-            f"`{name}` must be a list of strings. Received: one "
-            f"{type(value).__name__}. Pass a list that holds it."
-        )
-    if not tf.is_tensor(value):
-        return _from_python(value, name)
-    if value.dtype != tf.string:
-        raise TypeError(
-            f"`{name}` must be a string tensor. Received: dtype="
-            f"{value.dtype.name}. Pass the texts, not their ids."
-        )
-    if value.shape.rank not in (1, None):
-        raise ValueError(
-            f"`{name}` must have one axis. Received: shape={value.shape}. "
-            "Pass the second text of each row as `pairs`."
-        )
-    return tf.ensure_shape(value, [None])
-
-
-def _from_python(value: Texts, name: str) -> tf.Tensor:
-    if not isinstance(value, list | tuple | np.ndarray):
-        raise TypeError(
-            f"`{name}` must be a list of strings or a string tensor. "
-            f"Received: {type(value).__name__}. Pass a list."
-        )
-    if isinstance(value, np.ndarray) and value.ndim != 1:
-        raise ValueError(
-            f"`{name}` must have one axis. Received: shape={value.shape}. "
-            "Pass the second text of each row as `pairs`."
-        )
-    for place, text in enumerate(value):
-        if not isinstance(text, str | bytes):
-            raise TypeError(
-                f"`{name}` must hold strings. Received: {name}[{place}] of "
-                f"type {type(text).__name__}. Pass an empty string for a "
-                "missing text."
-            )
-    encoded = [
-        text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
-        for text in value
-    ]
-    return tf.constant(encoded, tf.string, shape=[len(encoded)])
+    def _encoded(
+        self, pack: Callable[..., templates.PackedRows], tokens: tf.RaggedTensor
+    ) -> Encoded:
+        rows = pack(tokens, self._template, self._sequence_length, self._ids)
+        inputs = rows._asdict()
+        return Encoded(inputs, inputs.pop("truncated"))
 
 
 def _find_table(

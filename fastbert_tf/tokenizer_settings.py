@@ -71,7 +71,7 @@ def check_settings(
             "from the official FastBERT code."
         )
     if not isinstance(do_lower_case, bool):
-        raise ValueError(
+        raise TypeError(
             "`do_lower_case` must be True or False. Received: "
             f"do_lower_case={do_lower_case!r}. Pass what the weights were "
             "trained with."
@@ -97,15 +97,9 @@ def _read_object(path: pathlib.Path) -> dict:
     if not path.is_file():
         return {}
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (TypeError, ValueError) as error:
         raise ValueError(
-            f"{path}: received text that is not JSON ({error}), expected an "
-            "object. Copy the file again."
+            f"{path}: received text that is not a JSON object ({error}), "
+            "expected an object. Copy the file again."
         ) from error
-    if not isinstance(value, dict):
-        raise ValueError(
-            f"{path}: received a JSON {type(value).__name__}, expected an "
-            "object. Copy the file again."
-        )
-    return value

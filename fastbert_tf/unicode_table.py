@@ -13,8 +13,11 @@ The table is in two levels, because most pages of 256 code points look alike:
 from __future__ import annotations
 
 import dataclasses
+import io
 import os
+import pathlib
 import zipfile
+import zlib
 
 import numpy as np
 import tensorflow as tf
@@ -22,13 +25,23 @@ import tensorflow as tf
 FILE_NAME = "normalization.npz"
 FORMAT_VERSION = 1
 NUM_CODE_POINTS = 0x110000
-PAGE_SIZE = 256
+_PAGE_BITS = 8
+PAGE_SIZE = 1 << _PAGE_BITS
 SELF = -1
 _SURROGATES = range(0xD800, 0xE000)
 # A letter without case, accents or compositions: it parts the code points
 # while many of them are asked about in one call.
 _SEPARATOR = 0x0E01
 _BLOCK_SIZE = 4096
+# What zipfile and NumPy raise for a file with wrong bytes somewhere.
+_DAMAGE = (
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 _FIELDS = ("page_of", "kinds", "values", "row_splits")
 
 
@@ -69,10 +82,12 @@ class UnicodeTable:
         """
         points = tf.strings.unicode_decode(texts, "UTF-8", errors="replace")
         flat = points.flat_values  # [characters]
-        page = tf.gather(tf.constant(self.page_of), flat // PAGE_SIZE)
+        page = tf.gather(
+            tf.constant(self.page_of), tf.bitwise.right_shift(flat, _PAGE_BITS)
+        )
         kind = tf.gather(
             tf.constant(self.kinds.reshape(-1)),
-            page * PAGE_SIZE + flat % PAGE_SIZE,
+            page * PAGE_SIZE + tf.bitwise.bitwise_and(flat, PAGE_SIZE - 1),
         )
         sequences = tf.RaggedTensor.from_row_splits(
             tf.constant(self.values),
@@ -97,10 +112,15 @@ class UnicodeTable:
 
 def load_unicode_table(path: str | os.PathLike) -> UnicodeTable:
     """Reads what `UnicodeTable.save` wrote; nothing in it is executed."""
+    file = io.BytesIO(pathlib.Path(path).read_bytes())
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        damaged = zipfile.ZipFile(file).testzip()
+        if damaged is not None:
+            raise zipfile.BadZipFile(f"wrong checksum of {damaged}")
+        file.seek(0)
+        with np.load(file, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-    except (ValueError, EOFError, zipfile.BadZipFile, zipfile.error) as error:
+    except _DAMAGE as error:
         raise ValueError(
             f"{path}: received a damaged file ({error}), expected a "
             f"{FILE_NAME}. Delete it to have it built again."

@@ -1,4 +1,4 @@
-"""The run time: segments M0..M11 and the driver that takes rows through them."""
+"""The run time: segments M0..M11 and the driver that runs them."""
 
 from .driver import Driver
 from .segment import Segment, build_segments

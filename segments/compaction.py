@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
+
+from fastbert_tf import FastBertConfig
 
 
 class Rows(NamedTuple):
@@ -37,7 +39,29 @@ class Answers(NamedTuple):
     uncertainty: tf.Tensor
 
 
-@tf.function(autograph=False, reduce_retracing=True)
+def build_compact(config: FastBertConfig, precision: str) -> Any:
+    """`compact` as a `tf.function`, traced once for any rows and length.
+
+    Args:
+        config: `FastBertConfig`, for H and C.
+        precision: str, of the hidden states.
+    """
+    rows = Rows(
+        tf.TensorSpec([None, None, config.hidden_size], precision),
+        tf.TensorSpec([None, None], tf.int32),
+        tf.TensorSpec([None], tf.int32),
+        tf.TensorSpec([None], tf.float32),
+    )
+    answers = Answers(
+        tf.TensorSpec([None], tf.int32),
+        tf.TensorSpec([None, config.num_classes], tf.float32),
+        tf.TensorSpec([None], tf.float32),
+    )
+    return tf.function(
+        compact, input_signature=[rows, answers], autograph=False
+    )
+
+
 def compact(rows: Rows, answers: Answers) -> tuple[Answers, Rows]:
     """The answers of the rows that leave, and the survivors, packed densely.
 

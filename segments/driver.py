@@ -12,7 +12,7 @@ from fastbert_tf import ExitResult
 from fastbert_tf.exits import check_speed
 from fastbert_tf.inputs import check_inputs
 
-from .compaction import Answers, Rows, compact
+from .compaction import Answers, Rows, build_compact
 from .segment import Segment
 
 
@@ -41,7 +41,7 @@ class Driver:
         if not segments or indices != list(range(len(segments))):
             raise ValueError(
                 "`segments` must be M0, M1, ... in order. Received: "
-                f"{['M%d' % i for i in indices]}. Pass the list that "
+                f"{[f'M{i}' for i in indices]}. Pass the list that "
                 "`build_segments` gives."
             )
         if not segments[-1].is_teacher:
@@ -52,6 +52,7 @@ class Driver:
             )
         self.segments = list(segments)
         self.config = segments[0].config
+        self._compact = build_compact(self.config, segments[0].precision)
 
     def predict(self, inputs: Mapping[str, Any], speed: Any) -> ExitResult:
         """Answers B rows, each by the first exit sure enough of it.
@@ -90,7 +91,7 @@ class Driver:
             if segment.is_teacher:
                 return [*leaving, answers]
             rows = rows._replace(hidden_states=outputs["hidden_states"])
-            answers, rows = compact(rows, answers)
+            answers, rows = self._compact(rows, answers)
             leaving.append(answers)
             if rows.row_ids.shape[0] == 0:
                 break

@@ -1,4 +1,4 @@
-"""One of the segments M0..M11: a block, its exit classifier, its uncertainty."""
+"""A segment M0..M11: a block, its exit classifier and its uncertainty."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from fastbert_tf.inputs import INPUT_NAMES
 from fastbert_tf.layers import ConfiguredLayer
 
 from .precision import check_precision, in_precision
-
-
 
 
 class Segment:

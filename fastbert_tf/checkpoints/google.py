@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterator
 
+import numpy as np
 import tensorflow as tf
 
 from .checkpoint import Checkpoint
@@ -92,13 +93,21 @@ def read(folder: str) -> Checkpoint:
     fields = config_fields(read_json(config_path), config_path)
     config = make_config(fields, config_path)
     prefix = _checkpoint_prefix(folder)
+    tensors = translate(_open(prefix), BACKBONE, config, IGNORED)
+    origin = {"format": "google", "template": "bert"}
+    return Checkpoint(config, tensors, origin)
+
+
+def _open(prefix: str) -> TensorFile:
     with _damage_named(prefix):
         reader = tf.train.load_checkpoint(prefix)
         names = reader.get_variable_to_shape_map()
-        file = TensorFile.of(prefix, names, canonical_name, reader.get_tensor)
-        tensors = translate(file, BACKBONE, config, IGNORED)
-    origin = {"format": "google", "template": "bert"}
-    return Checkpoint(config, tensors, origin)
+
+    def read_tensor(name: str) -> np.ndarray:
+        with _damage_named(prefix):
+            return np.asarray(reader.get_tensor(name))
+
+    return TensorFile.of(prefix, names, canonical_name, read_tensor)
 
 
 def _checkpoint_prefix(folder: str) -> str:
@@ -120,11 +129,14 @@ def _checkpoint_prefix(folder: str) -> str:
 
 @contextlib.contextmanager
 def _damage_named(prefix: str) -> Iterator[None]:
-    """TensorFlow checks its own checksums; its errors get name and remedy."""
+    """TensorFlow checks its own checksums; its errors get name and remedy.
+
+    They come as `tf.errors`, `IndexError` and others.
+    """
     try:
         yield
-    except tf.errors.OpError as error:
+    except Exception as error:
         raise ValueError(
-            f"{prefix} (.index or .data) is damaged: {error.message}. Fetch "
-            "both files again."
+            f"{prefix} (.index or .data) is damaged: {error}. Fetch both "
+            "files again."
         ) from error

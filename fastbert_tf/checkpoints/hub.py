@@ -3,7 +3,7 @@
 import os
 import re
 
-import huggingface_hub
+from huggingface_hub import errors, hf_hub_download
 
 FILES = ("config.json", "model.safetensors", "vocab.txt")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
@@ -42,9 +42,8 @@ def fetch(path: str, endpoint: str | None = None) -> str:
 
 
 def _download(name: str, file: str, endpoint: str | None) -> str:
-    errors = huggingface_hub.errors
     try:
-        return huggingface_hub.hf_hub_download(name, file, endpoint=endpoint)
+        return hf_hub_download(name, file, endpoint=endpoint)
     except (OSError, ValueError, errors.EntryNotFoundError) as error:
         raise FileNotFoundError(
             f"There is no folder {name!r}, and {file} of that name could not "

@@ -8,7 +8,6 @@ Reference:
     `dbiir/UER-py`, on which `autoliuweijie/FastBERT` is built.
 """
 
-import os
 import re
 from collections.abc import Mapping
 from typing import Any

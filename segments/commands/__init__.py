@@ -1,0 +1,1 @@
+"""Commands that run segments; nothing imports them."""

@@ -1,0 +1,219 @@
+"""What does a trained FastBERT say to these texts, and how early?
+
+    fastbert-predict --model_dir=model/ --input_path=texts.tsv \\
+        --output_path=answers.jsonl --speed=0.5
+    echo "a text" | fastbert-predict --model_dir=model/
+
+Writes one JSON object a row, in the order of the input: `label`,
+`probability` (of that label), `probabilities` (in the order of the labels),
+`uncertainty` (0 certain, 1 uniform), `exit_index` (0 for M0; depth is one
+more) and `truncated` (the text was longer than the model reads). A row whose
+numbers overflow has `error` in place of an answer. Progress goes to stderr.
+"""
+
+import contextlib
+import itertools
+import json
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple, TextIO
+
+from absl import flags
+
+from fastbert_tf import FastBertClassifier, TextPreprocessor
+from fastbert_tf.checkpoints import read_manifest
+from fastbert_tf.commands.launch import launch
+from fastbert_tf.exits import check_speed
+from fastbert_tf.output_file import check_output_file, replaced_file
+from fastbert_tf.tables import TableReader
+
+from ..driver import Driver
+from ..precision import PRECISIONS
+from ..prediction import Prediction, predict_texts
+from ..segment import build_segments
+
+_CHUNK_BATCHES = 32  # Batches encoded at once, so that lengths can be sorted.
+
+_MODEL_DIR = flags.DEFINE_string(
+    "model_dir", None, "Folder written by fastbert-train.", required=True
+)
+_INPUT = flags.DEFINE_string(
+    "input_path",
+    "-",
+    "TSV, CSV or JSONL with `text_a` and, for pairs, `text_b`; any other "
+    "file, and - for stdin, holds one text a line.",
+)
+_OUTPUT = flags.DEFINE_string(
+    "output_path", "-", "JSONL file to write; - for stdout."
+)
+_SPEED = flags.DEFINE_float(
+    "speed", 0.5, "Leave when the uncertainty is under it; 0 never."
+)
+_BATCH_SIZE = flags.DEFINE_integer(
+    "batch_size", 32, "Rows run together.", lower_bound=1
+)
+_PRECISION = flags.DEFINE_enum(
+    "precision", "float32", PRECISIONS, "What the segments compute in."
+)
+_MAX_BAD_ROWS = flags.DEFINE_integer(
+    "max_bad_rows", 0, "Malformed rows to step over.", lower_bound=0
+)
+_BAD_ROWS = flags.DEFINE_string(
+    "bad_rows_path", None, "File for the rows stepped over."
+)
+
+
+class Text(NamedTuple):
+    """One row of the input; `text_b` is None for single texts."""
+
+    text_a: str | bytes
+    text_b: str | None
+
+
+def main(argv: list[str]) -> None:
+    del argv
+    check_speed(_SPEED.value, 1)
+    if _OUTPUT.value != "-":
+        check_output_file(_OUTPUT.value)
+    chunks = _chunks(_texts(_INPUT.value))
+    model = FastBertClassifier.from_pretrained(_MODEL_DIR.value)
+    labels = read_manifest(_MODEL_DIR.value).labels
+    preprocessor = TextPreprocessor.from_pretrained(_MODEL_DIR.value)
+    driver = Driver(build_segments(model, _PRECISION.value))
+    progress = Progress()
+    with _opened(_OUTPUT.value) as output:
+        for chunk in chunks:
+            prediction = _predict(driver, preprocessor, chunk)
+            for record in records(prediction, labels):
+                output.write(json.dumps(record, ensure_ascii=False) + "\n")
+            output.flush()
+            progress.update(prediction)
+    progress.finish()
+
+
+def _texts(path: str) -> Iterator[Text]:
+    """The rows of the input, read as they are asked for."""
+    is_table = os.path.splitext(path)[1] in (".tsv", ".csv", ".jsonl")
+    if is_table:
+        reader = TableReader(path, labelled=False)
+        rows = reader.rows(_MAX_BAD_ROWS.value, _BAD_ROWS.value)
+        return (Text(row.text_a, row.text_b) for row in rows)
+    if path != "-" and not os.path.isfile(path):
+        raise FileNotFoundError(
+            f"No input at {path}. Expected a file, or - for stdin. Check "
+            "--input_path."
+        )
+    return _lines(path)
+
+
+def _lines(path: str) -> Iterator[Text]:
+    # Bytes: what is not UTF-8 is the preprocessor's to settle.
+    with contextlib.ExitStack() as stack:
+        file = sys.stdin.buffer
+        if path != "-":
+            file = stack.enter_context(open(path, "rb"))
+        for line in file:
+            yield Text(line.rstrip(b"\r\n"), None)
+
+
+def _chunks(texts: Iterable[Text]) -> Iterator[list[Text]]:
+    texts = iter(texts)
+    size = _BATCH_SIZE.value * _CHUNK_BATCHES
+    while chunk := list(itertools.islice(texts, size)):
+        yield chunk
+
+
+def _predict(
+    driver: Driver, preprocessor: TextPreprocessor, chunk: list[Text]
+) -> Prediction:
+    pairs = [row.text_b for row in chunk]
+    return predict_texts(
+        driver,
+        preprocessor,
+        [row.text_a for row in chunk],
+        None if pairs[0] is None else pairs,
+        speed=_SPEED.value,
+        batch_size=_BATCH_SIZE.value,
+    )
+
+
+def records(
+    prediction: Prediction, labels: list[str] | None
+) -> Iterator[dict[str, Any]]:
+    """The JSON object of every row."""
+    result, truncated = prediction
+    for i, is_valid in enumerate(result.is_valid):
+        if not is_valid:
+            yield {
+                "label": None,
+                "error": "the logits are not finite at any exit",
+                "exit_index": int(result.exit_index[i]),
+                "truncated": bool(truncated[i]),
+            }
+            continue
+        label = int(result.labels[i])
+        probabilities = [_rounded(p) for p in result.probabilities[i]]
+        yield {
+            "label": labels[label] if labels else label,
+            "probability": probabilities[label],
+            "probabilities": probabilities,
+            "uncertainty": _rounded(result.uncertainty[i]),
+            "exit_index": int(result.exit_index[i]),
+            "truncated": bool(truncated[i]),
+        }
+
+
+def _rounded(value: Any) -> float:
+    """Seven digits, all that float32 holds."""
+    return float(f"{float(value):.7g}")
+
+
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[TextIO]:
+    """stdout, or a file that appears at `path` once it is whole."""
+    if path == "-":
+        yield sys.stdout
+        return
+    with (
+        replaced_file(path) as partial,
+        open(partial, "w", encoding="utf-8") as file,
+    ):
+        yield file
+
+
+class Progress:
+    """Rows, rate and mean depth on stderr, on one line if it is a terminal."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+        self._num_rows = 0
+        self._blocks = 0.0
+
+    def update(self, prediction: Prediction) -> None:
+        self._num_rows += len(prediction.result)
+        self._blocks += float((prediction.result.exit_index + 1).sum())
+        if sys.stderr.isatty():
+            print(f"\r{self._line()}", end="", file=sys.stderr, flush=True)
+
+    def finish(self) -> None:
+        start = "\r" if sys.stderr.isatty() else ""
+        print(f"{start}{self._line()}", file=sys.stderr)
+
+    def _line(self) -> str:
+        rate = self._num_rows / (time.monotonic() - self._start)
+        depth = self._blocks / max(self._num_rows, 1)
+        return (
+            f"{self._num_rows:,} rows, {rate:,.0f} rows/s, mean depth "
+            f"{depth:.2f}"
+        )
+
+
+def run() -> None:
+    """The console script `fastbert-predict`."""
+    launch(main)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,73 @@
+"""The trade-off curve: that it is drawn, and what it refuses."""
+
+import dataclasses
+import importlib.util
+
+import pytest
+
+from fastbert_tf import curve
+from fastbert_tf.evaluation import ExitReport, SpeedReport
+
+SPEEDS = [
+    SpeedReport(0.0, 0.9, 3.0, [0, 0, 4], 4e6, 0.96, 0.98),
+    SpeedReport(0.5, 0.8, 1.5, [3, 0, 1], 2e6, 1.9, 1.95),
+    SpeedReport(0.6, 0.8, 1.5, [3, 0, 1], 2e6, 1.9, 1.95),
+]
+EXITS = [
+    ExitReport(0, 0.7, 1.0, [4, 0, 0], 1.3e6, 2.9, 2.95),
+    ExitReport(1, 0.8, 2.0, [0, 4, 0], 2.6e6, 1.5, 1.5),
+    ExitReport(2, 0.9, 3.0, [0, 0, 4], 3.9e6, 1.0, 1.0),
+]
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+@pytest.fixture
+def figure():
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed")
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7, 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def test_a_png_is_written(figure, tmp_path):
+    path = tmp_path / "curve.png"
+    curve.plot_trade_off(str(path), SPEEDS, EXITS)
+    assert path.read_bytes().startswith(PNG)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_points_that_touch_share_a_label(figure):
+    curve._draw(figure, SPEEDS, EXITS)
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert texts == ["speed 0", "speed 0.5, 0.6", "M0", "M1", "M2"]
+
+
+def test_no_label_covers_another(figure):
+    exits = [
+        ExitReport(i, 0.9 + 0.001 * (i % 3), i + 1.0, [0] * 12, 1e6, s, s)
+        for i, s in enumerate(12 / (i + 1) for i in range(12))
+    ]
+    curve._draw(figure, SPEEDS, exits)
+    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
+    for i, box in enumerate(boxes):
+        assert not box.count_overlaps(boxes[:i] + boxes[i + 1 :])
+
+
+def test_a_single_speed_at_full_depth_can_be_drawn(figure):
+    curve._draw(figure, SPEEDS[:1], EXITS[2:])
+
+
+def test_unlabelled_reports_are_refused(figure, tmp_path):
+    unlabelled = [dataclasses.replace(SPEEDS[0], accuracy=None)]
+    with pytest.raises(ValueError, match="A curve needs accuracies"):
+        curve.plot_trade_off(str(tmp_path / "c.png"), unlabelled, EXITS)
+
+
+def test_without_matplotlib_the_way_to_get_it_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"pip install 'fastbert-tf\[plot\]'"):
+        curve.plot_trade_off(str(tmp_path / "curve.png"), SPEEDS, EXITS)
+    assert not list(tmp_path.iterdir())

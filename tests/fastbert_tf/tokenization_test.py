@@ -1,0 +1,332 @@
+"""Tests of the preprocessor against Hugging Face's fast tokenizer."""
+
+import json
+import random
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from fastbert_tf.tokenization import TextPreprocessor
+from fastbert_tf.vocabulary import Vocabulary, read_vocabulary
+from tests.fastbert_tf import text_oracle
+
+SHARED_VOCABULARIES = pytest.mark.parametrize(
+    "language", ["uncased", "chinese"]
+)
+CASES = pytest.mark.parametrize("do_lower_case", [True, False])
+DATA_FILES = (
+    "ag_news/dev.tsv",
+    "book_review/dev.tsv",
+    "chnsenticorp/dev.tsv",
+    "lcqmc/pairs.tsv",
+    "sst2/dev.tsv",
+    "trec6/train.tsv",
+)
+
+
+@pytest.fixture
+def ours():
+    return text_oracle.preprocessor()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    text_oracle.preprocessor().save(tmp_path)
+    return tmp_path
+
+
+def real_lines(seed, count):
+    """Lines drawn from the data sets, label and all."""
+    rng = random.Random(seed)
+    lines = []
+    for name in DATA_FILES:
+        text = text_oracle.shared_data(name).read_text(encoding="utf-8")
+        lines += rng.sample(text.split("\n"), count)
+    return lines
+
+
+def shared_tokens(language):
+    path = text_oracle.shared_data("vocab", f"bert-base-{language}.txt")
+    return read_vocabulary(path).tokens
+
+
+def without_literals(texts):
+    special = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+    return [t for t in texts if not any(word in t for word in special)]
+
+
+def check(tokens, do_lower_case, length, texts, tmp_path):
+    ours = text_oracle.preprocessor(tokens, do_lower_case, length)
+    oracle = text_oracle.hugging_face(tmp_path / "hf", tokens, do_lower_case)
+    texts = without_literals(texts)
+    pairs = random.Random(length).sample(texts, len(texts))
+    text_oracle.assert_same_as_hugging_face(ours, oracle, texts)
+    text_oracle.assert_same_as_hugging_face(ours, oracle, texts, pairs)
+
+
+@CASES
+@pytest.mark.parametrize("length", [5, 8, 64])
+def test_small_vocabulary_gives_hugging_face_ids(
+    do_lower_case, length, tmp_path
+):
+    texts = [*text_oracle.ODD_TEXTS, *text_oracle.random_texts(length, 300)]
+    tokens = text_oracle.SMALL_TOKENS
+    check(tokens, do_lower_case, length, texts, tmp_path)
+
+
+@SHARED_VOCABULARIES
+@CASES
+def test_real_vocabulary_gives_hugging_face_ids(
+    language, do_lower_case, tmp_path
+):
+    texts = [*text_oracle.ODD_TEXTS, *text_oracle.random_texts(1, 200)]
+    texts += real_lines(seed=2, count=40)
+    check(shared_tokens(language), do_lower_case, 64, texts, tmp_path)
+
+
+@pytest.mark.slow
+@SHARED_VOCABULARIES
+@CASES
+def test_many_texts_give_hugging_face_ids(language, do_lower_case, tmp_path):
+    texts = [*text_oracle.random_texts(7, 4000), *real_lines(3, 800)]
+    check(shared_tokens(language), do_lower_case, 33, texts, tmp_path)
+
+
+@pytest.mark.parametrize("length", [3, 4, 5, 6, 7, 10])
+def test_pairs_are_cut_longest_first(length, tmp_path):
+    texts = [" ".join("abcdefgh"[:count]) for count in range(9)] * 9
+    pairs = [" ".join("stuvwxyz"[: row // 9]) for row in range(81)]
+    ours = text_oracle.preprocessor(sequence_length=length)
+    oracle = text_oracle.hugging_face(tmp_path)
+    text_oracle.assert_same_as_hugging_face(ours, oracle, texts, pairs)
+
+
+def test_long_pairs_keep_hugging_face_order_of_length(tmp_path):
+    texts, pairs = ["a b " * 300, "c " * 200], ["c " * 200, "a b " * 300]
+    ours = text_oracle.preprocessor(sequence_length=8)
+    oracle = text_oracle.hugging_face(tmp_path)
+    text_oracle.assert_same_as_hugging_face(ours, oracle, texts, pairs)
+
+
+def test_uer_single_text_has_no_last_separator():
+    ours = text_oracle.preprocessor(sequence_length=4, template="uer")
+    inputs, truncated = ours.encode(["a b", "a b c d", ""])
+    cls, a, b, c = (ours.vocabulary.index(t) for t in ("[CLS]", *"abc"))
+    expected = [[cls, a, b, 0], [cls, a, b, c], [cls, 0, 0, 0]]
+    assert inputs["token_ids"].numpy().tolist() == expected
+    assert truncated.numpy().tolist() == [False, True, False]
+
+
+def test_uer_pairs_are_cut_at_the_end_of_the_row():
+    ours = text_oracle.preprocessor(sequence_length=5, template="uer")
+    inputs, truncated = ours.encode(["a", "a b c d", "a"], ["b", "a", "b c"])
+    cls, sep, a, b, c, d = (
+        ours.vocabulary.index(t) for t in ("[CLS]", "[SEP]", *"abcd")
+    )
+    assert inputs["token_ids"].numpy().tolist() == [
+        [cls, a, sep, b, sep],
+        [cls, a, b, c, d],
+        [cls, a, sep, b, c],
+    ]
+    assert inputs["token_type_ids"].numpy().tolist() == [
+        [0, 0, 0, 1, 1],
+        [0, 0, 0, 0, 0],
+        [0, 0, 0, 1, 1],
+    ]
+    assert truncated.numpy().tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize("text", ["", " \t\n", "\u200b\x00"])
+def test_blank_text_is_cls_and_sep(ours, text):
+    inputs = ours([text])
+    cls, sep = (ours.vocabulary.index(t) for t in ("[CLS]", "[SEP]"))
+    assert inputs["token_ids"].numpy().tolist() == [[cls, sep]]
+
+
+def test_no_rows_give_one_position(ours):
+    for inputs in (ours([]), ours([], [])):
+        assert all(value.shape == (0, 1) for value in inputs.values())
+        assert all(value.dtype == tf.int32 for value in inputs.values())
+
+
+@CASES
+def test_literal_special_tokens_are_text(do_lower_case):
+    ours = text_oracle.preprocessor(do_lower_case=do_lower_case)
+    ids = ours(["[SEP] [CLS][MASK] [sep] [PAD] [UNK]"])["token_ids"][0, 1:-1]
+    special = [ours.vocabulary.index(t) for t in ("[CLS]", "[SEP]", "[MASK]")]
+    assert not set(special) & set(ids.numpy().tolist())
+    assert 0 not in ids.numpy()
+
+
+def test_a_megabyte_of_text_is_cut_and_flagged_in_bounded_time(ours):
+    ours(["warm up"])
+    begin = time.perf_counter()
+    inputs, truncated = ours.encode(["a film " * 150_000, "b" * 100_000])
+    assert time.perf_counter() - begin < 5
+    assert inputs["token_ids"].shape == (2, 128)
+    assert truncated.numpy().tolist() == [True, False]
+    unknown = ours.vocabulary.index("[UNK]")
+    assert inputs["token_ids"][1, 1] == unknown
+    assert tf.reduce_sum(inputs["padding_mask"][1]) == 3
+
+
+def test_lone_surrogates_and_broken_bytes_are_dropped(ours):
+    inputs = ours(["a\ud800b", b"a\xffb", b"a\xed\xa0\x80b", "ab"])
+    ids = inputs["token_ids"].numpy()
+    np.testing.assert_array_equal(ids, np.tile(ids[3], (4, 1)))
+
+
+def test_lists_tuples_arrays_and_tensors_agree(ours):
+    texts = ["a film", "the"]
+    expected = ours(texts)["token_ids"]
+    for form in (tuple(texts), np.array(texts), tf.constant(texts)):
+        np.testing.assert_array_equal(ours(form)["token_ids"], expected)
+
+
+@pytest.mark.parametrize(
+    ("texts", "error", "message"),
+    [
+        ("one text", TypeError, "list of strings. Received: one str"),
+        (b"one text", TypeError, "Received: one bytes"),
+        (["a", None], TypeError, r"texts\[1\] of type NoneType"),
+        (["a", 3], TypeError, r"texts\[1\] of type int"),
+        ([["a"]], TypeError, r"texts\[0\] of type list"),
+        (7, TypeError, "Received: int"),
+        (tf.constant([1]), TypeError, "dtype=int32"),
+        (tf.constant([["a"]]), ValueError, "one axis"),
+        (np.array([["a"]]), ValueError, "one axis"),
+    ],
+)
+def test_bad_texts_are_refused(ours, texts, error, message):
+    with pytest.raises(error, match=message):
+        ours(texts)
+
+
+def test_pairs_of_another_number_are_refused(ours):
+    with pytest.raises(ValueError, match="2 texts and 1 pairs"):
+        ours(["a", "b"], ["a"])
+
+
+def test_pairs_of_another_number_are_refused_in_a_graph(ours):
+    spec = tf.TensorSpec([None], tf.string)
+    call = tf.function(ours.__call__, input_signature=[spec, spec])
+    with pytest.raises(tf.errors.InvalidArgumentError, match="same number"):
+        call(tf.constant(["a", "b"]), tf.constant(["a"]))
+
+
+def test_one_trace_serves_every_batch_size():
+    ours = TextPreprocessor(
+        Vocabulary(text_oracle.SMALL_TOKENS), text_oracle.table(True)
+    )
+    for count in (0, 1, 5, 300):
+        ours(["a film"] * count)
+    assert ours._encode_single.experimental_get_tracing_count() == 1
+
+
+def test_tf_data_gives_the_same_inputs(ours):
+    texts = [*text_oracle.ODD_TEXTS, *text_oracle.random_texts(4, 20)]
+    data = tf.data.Dataset.from_tensors(texts).map(ours)
+    for name, value in next(iter(data)).items():
+        np.testing.assert_array_equal(value, ours(texts)[name])
+
+
+def test_saved_model_gives_the_same_inputs(ours, tmp_path):
+    texts = [*text_oracle.ODD_TEXTS, *text_oracle.random_texts(4, 20)]
+    module = tf.Module()
+    module.preprocessor = ours
+    spec = tf.TensorSpec([None], tf.string, name="texts")
+    module.single = tf.function(ours.__call__, input_signature=[spec])
+    module.pair = tf.function(ours.__call__, input_signature=[spec, spec])
+    tf.saved_model.save(module, tmp_path / "saved")
+    loaded = tf.saved_model.load(tmp_path / "saved")
+    for args in ((texts,), (texts, texts[::-1])):
+        expected = ours(*args)
+        name = "single" if len(args) == 1 else "pair"
+        found = getattr(loaded, name)(*map(tf.constant, args))
+        for key, value in expected.items():
+            np.testing.assert_array_equal(found[key], value)
+
+
+def test_saved_folder_gives_the_same_preprocessor(ours, tmp_path):
+    assert ours.save(tmp_path) == ["vocab.txt", "normalization.npz"]
+    settings = {"sequence_length": 9, "template": "uer", "do_lower_case": True}
+    (tmp_path / "fastbert.json").write_text(
+        json.dumps({"preprocessing": settings, "labels": []})
+    )
+    again = TextPreprocessor.from_pretrained(tmp_path)
+    assert again.config() == settings
+    assert again.vocabulary == ours.vocabulary
+    assert again.vocab_size == ours.vocab_size
+    same = text_oracle.preprocessor(sequence_length=9, template="uer")
+    texts = list(text_oracle.ODD_TEXTS)
+    for key, value in same(texts).items():
+        np.testing.assert_array_equal(again(texts)[key], value)
+
+
+def test_folder_without_settings_uses_the_defaults(folder):
+    assert TextPreprocessor.from_pretrained(folder).config() == {
+        "sequence_length": 128,
+        "template": "bert",
+        "do_lower_case": True,
+    }
+
+
+def test_the_vocabulary_file_itself_may_be_given(folder):
+    ours = TextPreprocessor.from_pretrained(folder / "vocab.txt", 16)
+    assert ours.sequence_length == 16
+
+
+def test_tokenizer_config_decides_about_casing(folder, monkeypatch):
+    (folder / "tokenizer_config.json").write_text('{"do_lower_case": false}')
+    monkeypatch.setattr(
+        "fastbert_tf.unicode_table.build_unicode_table", text_oracle.table
+    )
+    assert not TextPreprocessor.from_pretrained(folder).do_lower_case
+    assert TextPreprocessor.from_pretrained(
+        folder, do_lower_case=True
+    ).do_lower_case
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("config.json", '{"vocab_size": 9}', "expected 9.*config.json"),
+        ("bert_config.json", '{"vocab_size": 9}', "bert_config.json"),
+        ("config.json", "[1]", "config.json.*not a JSON object"),
+        ("fastbert.json", "{", "fastbert.json.*not a JSON object"),
+        ("fastbert.json", '{"preprocessing": {}}', "must have the keys"),
+        ("tokenizer_config.json", '{"strip_accents": false}', "strip_acc"),
+        (
+            "tokenizer_config.json",
+            '{"tokenize_chinese_chars": false}',
+            "tokenize_chinese_chars",
+        ),
+    ],
+)
+def test_folder_that_contradicts_itself_is_refused(
+    folder, name, content, message
+):
+    (folder / name).write_text(content)
+    with pytest.raises(ValueError, match=message):
+        TextPreprocessor.from_pretrained(folder)
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"sequence_length": 2}, ValueError, "at least 3"),
+        ({"sequence_length": 12.0}, ValueError, "sequence_length=12.0"),
+        ({"template": "roberta"}, ValueError, "template='roberta'"),
+        ({"do_lower_case": "yes"}, TypeError, "do_lower_case='yes'"),
+    ],
+)
+def test_impossible_settings_are_refused(folder, settings, error, message):
+    with pytest.raises(error, match=message):
+        TextPreprocessor.from_pretrained(folder, **settings)
+
+
+def test_folder_without_vocabulary_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"vocab\.txt"):
+        TextPreprocessor.from_pretrained(tmp_path)

@@ -1,0 +1,56 @@
+"""The table of the README, from the lines `fastbert-evaluate` wrote.
+
+Write it anew with `python -m tests.readme_table`.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+_TOP = Path(__file__).parent.parent
+README = _TOP / "README.md"
+EVALUATIONS = _TOP / "tests" / "goldens" / "evaluations"
+TASKS = {"ag_news": "AG News, 4 topics", "sst2": "SST-2, 2 sentiments"}
+SPEEDS = (0.1, 0.2, 0.5, 0.8)
+BEGIN, END = "<!-- table -->\n", "<!-- end of table -->"
+
+
+def rendered_table() -> str:
+    """The table in Markdown, with a line for full depth in each task."""
+    lines = [
+        "| text | | accuracy % | mean depth | FLOPs speed-up |",
+        "|---|---|---:|---:|---:|",
+    ]
+    for name, title in TASKS.items():
+        lines += list(_rows(EVALUATIONS / f"{name}.jsonl", title))
+    return "\n".join(lines) + "\n"
+
+
+def readme_parts() -> tuple[str, str, str]:
+    """What stands before the README's table, the table, what follows."""
+    before, rest = README.read_text(encoding="utf-8").split(BEGIN)
+    table, after = rest.split(END)
+    return before, table, after
+
+
+def _rows(path: Path, title: str) -> Iterator[str]:
+    records = [json.loads(line) for line in path.open(encoding="utf-8")]
+    exits = [record for record in records if "exit_index" in record]
+    yield _row(title, "BERT, 12 blocks", exits[-1])
+    for record in records:
+        if record.get("speed") in SPEEDS:
+            yield _row("", f"`speed={record['speed']:g}`", record)
+
+
+def _row(title: str, name: str, record: dict[str, Any]) -> str:
+    return (
+        f"| {title} | {name} | {100 * record['accuracy']:.1f} | "
+        f"{record['mean_depth']:.1f} | {record['flops_speedup']:.1f}x |"
+    )
+
+
+if __name__ == "__main__":
+    before, _, after = readme_parts()
+    text = before + BEGIN + rendered_table() + END + after
+    README.write_text(text, encoding="utf-8")
