@@ -89,6 +89,7 @@ def _draw(
     exit_reports: Sequence[ExitReport],
 ) -> None:
     axes = figure.subplots()
+    speed_reports = sorted(speed_reports, key=lambda report: report.speed)
     speeds, exits = _points(speed_reports), _points(exit_reports)
     axes.plot(*exits, label="one exit alone", linewidth=0.8, **_EXIT_STYLE)
     axes.plot(*speeds, label="FastBERT, by speed", **_SPEED_STYLE)

@@ -27,7 +27,7 @@ _TEST_SHARE = 0.2
 _FEWEST_WORDS = 4
 # Well over what the smallest package has: of the large ones a random choice
 # of files is parsed, because parsing them all takes over a minute.
-_ENOUGH_PARAGRAPHS = 2_500
+_MOST_READ = 2_500
 _SKIPPED_FOLDERS = {
     # Other packages that live inside the standard library's folder.
     "site-packages",
@@ -96,8 +96,11 @@ def make_corpus(
     Raises:
         ValueError: a package has too few paragraphs to be split.
     """
+    enough = min(2 * (rows_per_class or _MOST_READ), _MOST_READ)
     found = {
-        name: read_paragraphs(folder, _SKIPPED_PATHS.get(name, ()), seed)
+        name: read_paragraphs(
+            folder, _SKIPPED_PATHS.get(name, ()), seed, enough
+        )
         for name, folder in sorted(folders.items())
     }
     found = without_shared(found)
@@ -127,7 +130,7 @@ def read_paragraphs(
     folder: Path,
     skipped_paths: tuple[str, ...] = (),
     seed: int = 0,
-    enough: int = _ENOUGH_PARAGRAPHS,
+    enough: int = _MOST_READ,
 ) -> list[str]:
     """Different first paragraphs of the docstrings under `folder`.
 

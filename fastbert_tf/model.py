@@ -183,7 +183,7 @@ class FastBertClassifier(keras.Model):
                 something else than a FastBERT folder.
         """
         tensors = {
-            name: np.asarray(ops.convert_to_numpy(weight))
+            name: weight.numpy()
             for name, weight in self.named_weights().items()
         }
         checkpoints.write_folder(

@@ -3,18 +3,15 @@
 import math
 from typing import Any
 
-import keras
 import numpy as np
 
 Array = np.ndarray
 
 
-def weights_of(layer: keras.layers.Layer) -> dict[str, Array]:
+def weights_of(layer: Any) -> dict[str, Array]:
     """Weights by their path inside `layer`: `attention/query/kernel`."""
     return {
-        weight.path.partition("/")[2]: np.asarray(
-            keras.ops.convert_to_numpy(weight), np.float64
-        )
+        weight.path.partition("/")[2]: weight.numpy().astype("float64")
         for weight in layer.weights
     }
 

@@ -8,11 +8,12 @@ from .checkpoint import Checkpoint
 from .hub import fetch
 from .manifest import Manifest, read_manifest
 from .reading import read_checkpoint
-from .writing import write_folder
+from .writing import check_writable, write_folder
 
 __all__ = [
     "Checkpoint",
     "Manifest",
+    "check_writable",
     "fetch",
     "read_checkpoint",
     "read_manifest",

@@ -80,10 +80,11 @@ class Checkpoint:
             num_layers,
             repetition,
         )
+        earlier = self.origin.get("block_repetition", 1)
         return Checkpoint(
             self.config.replace(num_hidden_layers=num_layers),
             _repeat_blocks(self.tensors, repetition),
-            {**self.origin, "block_repetition": repetition},
+            {**self.origin, "block_repetition": earlier * repetition},
         )
 
     def assign_to(self, variables: Mapping[str, keras.Variable]) -> None:

@@ -1,11 +1,15 @@
-"""Names on the Hugging Face hub: three files, fetched into its cache."""
+"""Names on the Hugging Face hub, their files fetched into its cache."""
 
 import os
 import re
 
-from huggingface_hub import errors, hf_hub_download
+import huggingface_hub
+from huggingface_hub import constants, errors
 
 FILES = ("config.json", "model.safetensors", "vocab.txt")
+# Where there are any: what the tokenizer is told, and what makes a folder of
+# ours. Without the first, a cased vocabulary would be lower-cased.
+OPTIONAL_FILES = ("tokenizer_config.json", "fastbert.json", "normalization.npz")
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 
@@ -16,7 +20,7 @@ def is_hub_name(path: str) -> bool:
     return bool(_NAME.fullmatch(path)) and ".." not in path
 
 
-def fetch(path: str, endpoint: str | None = None) -> str:
+def fetch(path: str | os.PathLike[str], endpoint: str | None = None) -> str:
     """The folder of `path`, fetched from the hub if it is a name there.
 
     Args:
@@ -27,6 +31,7 @@ def fetch(path: str, endpoint: str | None = None) -> str:
         FileNotFoundError: there is no such path, and the hub has none of
             that name or cannot be reached.
     """
+    path = os.fspath(path)
     if os.path.exists(path):
         return path
     if not is_hub_name(path):
@@ -36,18 +41,40 @@ def fetch(path: str, endpoint: str | None = None) -> str:
             "on the Hugging Face hub such as 'bert-base-uncased'. Check the "
             "path."
         )
-    return os.path.dirname(
-        [_download(path, name, endpoint) for name in FILES][-1]
-    )
+    paths = [_download(path, name, endpoint) for name in FILES]
+    for name in OPTIONAL_FILES:
+        _download_if_there(path, name, endpoint)
+    return os.path.dirname(paths[0])
 
 
 def _download(name: str, file: str, endpoint: str | None) -> str:
     try:
-        return hf_hub_download(name, file, endpoint=endpoint)
+        return huggingface_hub.hf_hub_download(name, file, endpoint=endpoint)
     except (OSError, ValueError, errors.EntryNotFoundError) as error:
-        raise FileNotFoundError(
-            f"There is no folder {name!r}, and {file} of that name could not "
-            f"be fetched from the Hugging Face hub: {error}. Check the name "
-            "and the connection, or fetch "
-            f"{', '.join(FILES)} elsewhere and pass their folder."
-        ) from error
+        raise _unreachable(name, file, error) from error
+
+
+def _download_if_there(name: str, file: str, endpoint: str | None) -> None:
+    """Only the hub's own word that there is no such file counts as none."""
+    known = huggingface_hub.try_to_load_from_cache(
+        name, file, cache_dir=constants.HF_HUB_CACHE
+    )
+    if known is huggingface_hub._CACHED_NO_EXIST:
+        return
+    try:
+        huggingface_hub.hf_hub_download(name, file, endpoint=endpoint)
+    except errors.LocalEntryNotFoundError as error:
+        raise _unreachable(name, file, error) from error
+    except errors.EntryNotFoundError:
+        return
+    except (OSError, ValueError) as error:
+        raise _unreachable(name, file, error) from error
+
+
+def _unreachable(name: str, file: str, error: Exception) -> FileNotFoundError:
+    return FileNotFoundError(
+        f"There is no folder {name!r}, and {file} of that name could not be "
+        f"fetched from the Hugging Face hub: {error}. Check the name and the "
+        f"connection, or fetch {', '.join(FILES)} elsewhere and pass their "
+        "folder."
+    )

@@ -9,7 +9,9 @@ from .hub import fetch, is_hub_name
 from .manifest import MANIFEST_FILE
 
 
-def read_checkpoint(path: str, config_path: str | None = None) -> Checkpoint:
+def read_checkpoint(
+    path: str | os.PathLike[str], config_path: str | None = None
+) -> Checkpoint:
     """Reads any supported checkpoint, completely or not at all.
 
     A folder's format is told by the files in it, the most specific first:

@@ -24,7 +24,7 @@ def replaced_folder(path: str, marker: str) -> Iterator[str]:
         OSError: it cannot be written.
     """
     path = os.path.abspath(path)
-    _check_replaceable(path, marker)
+    check_replaceable(path, marker)
     parent, name = os.path.split(path)
     os.makedirs(parent, exist_ok=True)
     partial = os.path.join(parent, f".{name}.partial")
@@ -40,7 +40,8 @@ def replaced_folder(path: str, marker: str) -> Iterator[str]:
             raise
 
 
-def _check_replaceable(path: str, marker: str) -> None:
+def check_replaceable(path: str, marker: str) -> None:
+    """Refuses a path that `replaced_folder` would refuse, before the work."""
     found = _what_is_in_the_way(path, marker)
     if found:
         raise ValueError(

@@ -16,7 +16,7 @@ from .checkpoint import Checkpoint
 from .folder import TABLE
 from .huggingface import CONFIG_FILE, CONFIG_KEYS, WEIGHTS_FILE
 from .manifest import MANIFEST_FILE, Manifest, file_sha256
-from .replacing import replaced_folder
+from .replacing import check_replaceable, replaced_folder
 from .shapes import variable_shapes
 from .table import check_finite, expand, listed
 
@@ -61,7 +61,9 @@ def write_folder(
                 "pooling": config.classifier_pooling,
             },
             labels=None if labels is None else list(labels),
-            preprocessing=preprocessor.config() if preprocessor else None,
+            preprocessing=None
+            if preprocessor is None
+            else preprocessor.config(),
             origin=checkpoint.origin,
             training=None if training is None else dict(training),
             versions=_versions(),
@@ -71,6 +73,24 @@ def write_folder(
             },
         )
         _write(os.path.join(folder, MANIFEST_FILE), manifest.to_text())
+
+
+def check_writable(path: str) -> None:
+    """Refuses what `write_folder` would refuse to replace, before training.
+
+    Raises:
+        ValueError: `path` is a file, a symbolic link or a foreign folder.
+        PermissionError: its folder may not be written to.
+    """
+    check_replaceable(path, MANIFEST_FILE)
+    parent = os.path.dirname(os.path.abspath(path))
+    while not os.path.exists(parent):
+        parent = os.path.dirname(parent)
+    if not os.path.isdir(parent) or not os.access(parent, os.W_OK):
+        raise PermissionError(
+            f"{parent} cannot be written to. Expected: a folder that takes "
+            f"{path}. Choose another path."
+        )
 
 
 def _check_labels(labels: Sequence[str] | None, num_classes: int) -> None:

@@ -1,7 +1,6 @@
 """Starts a command: what all of them share around their `main`."""
 
 import functools
-import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,13 +21,12 @@ def launch(main: Main) -> None:
     `--verbosity=1` adds its traceback. Flags that absl refuses end as absl
     ends them.
 
-    TensorFlow's native messages are turned down to errors where they still
-    can be: `TF_CPP_MIN_LOG_LEVEL` is set unless the user has set it.
+    TensorFlow's native messages at startup cannot be turned down from here:
+    it reads `TF_CPP_MIN_LOG_LEVEL` while it is imported, which is earlier.
 
     Args:
         main: takes the arguments that are not flags, program name first.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     app.run(functools.partial(report_mistakes, main))
 
 

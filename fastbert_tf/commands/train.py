@@ -10,11 +10,12 @@ of every exit, M0 first. Afterwards `model/` is what `fastbert-evaluate` and
 """
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
-from absl import flags, logging
+from absl import app, flags, logging
 
 from .. import checkpoints
 from ..data import load_dataset
@@ -28,139 +29,161 @@ from .launch import launch
 
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
-_PRETRAINED = flags.DEFINE_string(
-    "pretrained_model_path",
-    None,
-    "BERT to start from: a folder, a UER `.bin` file, or a name on the "
-    "Hugging Face hub.",
-    required=True,
-)
-_CONFIG = flags.DEFINE_string(
-    "config_path", None, "JSON configuration of a `.bin` file."
-)
-_VOCAB = flags.DEFINE_string(
-    "vocab_path", None, "Vocabulary, where it is not beside the weights."
-)
-_TRAIN = flags.DEFINE_string(
-    "train_path",
-    None,
-    "TSV, CSV or JSONL with `label`, `text_a` and, for pairs, `text_b`.",
-    required=True,
-)
-_DEV = flags.DEFINE_string(
-    "dev_path", None, "The same, to choose the best epoch.", required=True
-)
-_DISTILL = flags.DEFINE_string(
-    "distill_path",
-    None,
-    "Texts for stage 2, labelled or not. Default: those of --train_path.",
-)
-_OUTPUT = flags.DEFINE_string(
-    "output_model_path", None, "Folder to write.", required=True
-)
-_EPOCHS = flags.DEFINE_integer(
-    "epochs_num", 3, "Epochs of stage 1.", lower_bound=0
-)
-_DISTILL_EPOCHS = flags.DEFINE_integer(
-    "distill_epochs_num", 5, "Epochs of stage 2.", lower_bound=0
-)
-_BATCH_SIZE = flags.DEFINE_integer(
-    "batch_size", 32, "Rows a step.", lower_bound=1
-)
-_SEQ_LENGTH = flags.DEFINE_integer(
-    "seq_length", 128, "Longest row, in tokens.", lower_bound=3
-)
-_RATE = flags.DEFINE_float("learning_rate", 2e-5, "Peak of stage 1.")
-_DISTILL_RATE = flags.DEFINE_float(
-    "distill_learning_rate", 2e-4, "Peak of stage 2."
-)
-_WARMUP = flags.DEFINE_float("warmup", 0.1, "Share of steps warming up.")
-_LOSS = flags.DEFINE_enum(
-    "distillation_loss",
-    "kl",
-    LOSSES,
-    "kl: KL(teacher || student), as released; reverse_kl: as in the paper's "
-    "equation 5; cross_entropy: on the labels.",
-)
-_TEMPERATURE = flags.DEFINE_float("temperature", 1.0, "Of the KL losses.")
-_NUM_LAYERS = flags.DEFINE_integer(
-    "num_layers",
-    None,
-    "Blocks to stack a shallower checkpoint to; a multiple of its own.",
-)
-_PRECISION = flags.DEFINE_enum(
-    "precision",
-    "float32",
-    list(_POLICIES),
-    "bfloat16 computes in it and keeps float32 weights.",
-)
-_SEED = flags.DEFINE_integer("seed", 7, "Of weights, dropout and shuffling.")
-_LOG_DIR = flags.DEFINE_string(
-    "training_log_dir", None, "Folder for stage1.csv and stage2.csv."
-)
-_TENSORBOARD = flags.DEFINE_bool(
-    "tensorboard", False, "Write TensorBoard events to --training_log_dir too."
-)
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Adds the flags of this command; not done by importing it."""
+    _define_path_flags(values)
+    _define_training_flags(values)
 
 
-def main(argv: list[str]) -> None:
-    del argv
-    settings = TrainingSettings(
-        epochs=_EPOCHS.value,
-        distill_epochs=_DISTILL_EPOCHS.value,
-        learning_rate=_RATE.value,
-        distill_learning_rate=_DISTILL_RATE.value,
-        warmup=_WARMUP.value,
-        distillation_loss=_LOSS.value,
-        temperature=_TEMPERATURE.value,
+def _define_path_flags(values: flags.FlagValues) -> None:
+    def text(
+        name: str, default: str | None, help_: str, **kwargs: bool
+    ) -> None:
+        flags.DEFINE_string(name, default, help_, values, **kwargs)
+
+    text(
+        "pretrained_model_path",
+        None,
+        "BERT to start from: a folder, a UER `.bin` file, or a name on the "
+        "Hugging Face hub.",
+        required=True,
     )
-    checkpoints.check_replaceable(_OUTPUT.value)
-    logging.set_verbosity(logging.INFO)
-    keras.utils.set_random_seed(_SEED.value)
-    labels = read_labels(_TRAIN.value)
-    model, preprocessor = _load(len(labels))
-    train = _dataset(_TRAIN.value, preprocessor, labels, shuffle=True)
-    dev = _dataset(_DEV.value, preprocessor, labels)
-    print(f"Stage 1: encoder and teacher, {len(labels)} labels", flush=True)
-    train_backbone(model, train, dev, settings, _logs("stage1"))
-    print("Stage 2: students", flush=True)
-    if _DISTILL.value:
-        train = load_dataset(
-            _DISTILL.value,
-            preprocessor,
-            batch_size=_BATCH_SIZE.value,
-            shuffle=True,
-            seed=_SEED.value,
-            labelled=False,
+    text("config_path", None, "JSON configuration of a `.bin` file.")
+    text("vocab_path", None, "Vocabulary, if not beside the weights.")
+    text(
+        "train_path",
+        None,
+        "TSV, CSV or JSONL with `label`, `text_a` and, for pairs, `text_b`.",
+        required=True,
+    )
+    text(
+        "dev_path",
+        None,
+        "The same, to choose the best epoch by.",
+        required=True,
+    )
+    text(
+        "distill_path",
+        None,
+        "Texts for stage 2, without labels; those of --train_path if not "
+        "given.",
+    )
+    text("output_model_path", None, "Folder to write.", required=True)
+    text("training_log_dir", None, "Folder for stage1.csv and stage2.csv.")
+    flags.DEFINE_bool(
+        "do_lower_case",
+        None,
+        "Lower-case and strip accents. Default: as the checkpoint says, and "
+        "true if it does not.",
+        values,
+    )
+    flags.DEFINE_bool(
+        "tensorboard",
+        False,
+        "Write TensorBoard events to --training_log_dir too.",
+        values,
+    )
+
+
+def _define_training_flags(values: flags.FlagValues) -> None:
+    def count(name: str, default: int | None, low: int, help_: str) -> None:
+        flags.DEFINE_integer(
+            name, default, help_, lower_bound=low, flag_values=values
         )
-    distill_students(model, train, dev, settings, _logs("stage2"))
+
+    def number(name: str, default: float, help_: str) -> None:
+        flags.DEFINE_float(name, default, help_, flag_values=values)
+
+    count("epochs_num", 3, 0, "Epochs of stage 1.")
+    count("distill_epochs_num", 5, 0, "Epochs of stage 2.")
+    count("batch_size", 32, 1, "Rows a step.")
+    count("seq_length", 128, 3, "Longest row, in tokens.")
+    count(
+        "num_layers",
+        None,
+        1,
+        "Blocks to stack a shallower checkpoint to; a multiple of its own.",
+    )
+    count("seed", 7, 0, "Of fresh weights, dropout and shuffling.")
+    number("learning_rate", 2e-5, "Peak of stage 1.")
+    number("distill_learning_rate", 2e-4, "Peak of stage 2.")
+    number("warmup", 0.1, "Share of the steps warming up.")
+    number("temperature", 1.0, "Of the KL losses.")
+    flags.DEFINE_enum(
+        "distillation_loss",
+        "kl",
+        LOSSES,
+        "kl: KL(teacher || student), as released; reverse_kl: the paper's "
+        "equation 5; cross_entropy: on the labels.",
+        values,
+    )
+    flags.DEFINE_enum(
+        "precision",
+        "float32",
+        list(_POLICIES),
+        "bfloat16 computes in it and keeps float32 weights.",
+        values,
+    )
+
+
+def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
+    if len(argv) > 1:
+        raise app.UsageError(f"Not a flag: {' '.join(argv[1:])}")
+    settings = TrainingSettings(
+        epochs=values.epochs_num,
+        distill_epochs=values.distill_epochs_num,
+        learning_rate=values.learning_rate,
+        distill_learning_rate=values.distill_learning_rate,
+        warmup=values.warmup,
+        distillation_loss=values.distillation_loss,
+        temperature=values.temperature,
+    )
+    checkpoints.check_writable(values.output_model_path)
+    logs = {stage: _logs(stage, values) for stage in ("stage1", "stage2")}
+    logging.set_verbosity(logging.INFO)
+    keras.utils.set_random_seed(values.seed)
+    labels = read_labels(values.train_path)
+    model, preprocessor = _load(values, len(labels))
+    train = _dataset(values.train_path, preprocessor, values, labels)
+    dev = _dataset(values.dev_path, preprocessor, values, labels, False)
+    texts = train
+    if values.distill_path:
+        texts = _dataset(values.distill_path, preprocessor, values)
+    print(f"Stage 1: encoder and teacher, {len(labels)} labels", flush=True)
+    train_backbone(model, train, dev, settings, logs["stage1"])
+    print("Stage 2: students", flush=True)
+    distill_students(model, texts, dev, settings, logs["stage2"])
     model.save_pretrained(
-        _OUTPUT.value,
+        values.output_model_path,
         preprocessor=preprocessor,
         labels=labels,
         training={
             **dataclasses.asdict(settings),
-            "batch_size": _BATCH_SIZE.value,
-            "precision": _PRECISION.value,
-            "seed": _SEED.value,
+            "batch_size": values.batch_size,
+            "precision": values.precision,
+            "seed": values.seed,
         },
     )
-    print(f"Saved to {_OUTPUT.value}")
+    print(f"Saved to {values.output_model_path}")
 
 
-def _load(num_classes: int) -> tuple[FastBertClassifier, TextPreprocessor]:
-    folder = checkpoints.fetch(_PRETRAINED.value)
+def _load(
+    values: flags.FlagValues, num_classes: int
+) -> tuple[FastBertClassifier, TextPreprocessor]:
+    folder = checkpoints.fetch(values.pretrained_model_path)
     model = FastBertClassifier.from_pretrained(
         folder,
         num_classes=num_classes,
-        num_layers=_NUM_LAYERS.value,
-        config_path=_CONFIG.value,
-        dtype=_POLICIES[_PRECISION.value],
+        num_layers=values.num_layers,
+        config_path=values.config_path,
+        dtype=_POLICIES[values.precision],
     )
     preprocessor = TextPreprocessor.from_pretrained(
-        _VOCAB.value or folder,
-        sequence_length=_SEQ_LENGTH.value,
+        values.vocab_path or folder,
+        sequence_length=values.seq_length,
         template=model.origin.get("template"),
+        do_lower_case=values.do_lower_case,
     )
     return model, preprocessor
 
@@ -168,27 +191,31 @@ def _load(num_classes: int) -> tuple[FastBertClassifier, TextPreprocessor]:
 def _dataset(
     path: str,
     preprocessor: TextPreprocessor,
-    labels: list[str],
-    shuffle: bool = False,
+    values: flags.FlagValues,
+    labels: list[str] | None = None,
+    shuffle: bool = True,
 ) -> tf.data.Dataset:
+    """The rows of a file; without `labels` its labels are not looked at."""
     return load_dataset(
         path,
         preprocessor,
-        batch_size=_BATCH_SIZE.value,
+        batch_size=values.batch_size,
         shuffle=shuffle,
-        seed=_SEED.value,
+        seed=values.seed,
         labels=labels,
+        labelled=labels is not None,
     )
 
 
-def _logs(stage: str) -> list[Any]:
-    if not _LOG_DIR.value:
+def _logs(stage: str, values: flags.FlagValues) -> list[Any]:
+    if not values.training_log_dir:
         return []
-    return log_callbacks(_LOG_DIR.value, stage, _TENSORBOARD.value)
+    return log_callbacks(values.training_log_dir, stage, values.tensorboard)
 
 
 def run() -> None:
-    """The console script `fastbert-train`."""
+    """The console script."""
+    define_flags(flags.FLAGS)
     launch(main)
 
 

@@ -17,10 +17,10 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, TextIO
 
-from absl import flags
+from absl import app, flags
 
 from fastbert_tf import FastBertClassifier, TextPreprocessor
 from fastbert_tf.checkpoints import read_manifest
@@ -36,33 +36,51 @@ from ..segment import build_segments
 
 _CHUNK_BATCHES = 32  # Batches encoded at once, so that lengths can be sorted.
 
-_MODEL_DIR = flags.DEFINE_string(
-    "model_dir", None, "Folder written by fastbert-train.", required=True
-)
-_INPUT = flags.DEFINE_string(
-    "input_path",
-    "-",
-    "TSV, CSV or JSONL with `text_a` and, for pairs, `text_b`; any other "
-    "file, and - for stdin, holds one text a line.",
-)
-_OUTPUT = flags.DEFINE_string(
-    "output_path", "-", "JSONL file to write; - for stdout."
-)
-_SPEED = flags.DEFINE_float(
-    "speed", 0.5, "Leave when the uncertainty is under it; 0 never."
-)
-_BATCH_SIZE = flags.DEFINE_integer(
-    "batch_size", 32, "Rows run together.", lower_bound=1
-)
-_PRECISION = flags.DEFINE_enum(
-    "precision", "float32", PRECISIONS, "What the segments compute in."
-)
-_MAX_BAD_ROWS = flags.DEFINE_integer(
-    "max_bad_rows", 0, "Malformed rows to step over.", lower_bound=0
-)
-_BAD_ROWS = flags.DEFINE_string(
-    "bad_rows_path", None, "File for the rows stepped over."
-)
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Adds the flags of this command; not done by importing it."""
+
+    def text(
+        name: str, default: str | None, help_: str, **kwargs: bool
+    ) -> None:
+        flags.DEFINE_string(name, default, help_, values, **kwargs)
+
+    text("model_dir", None, "Folder that training wrote.", required=True)
+    text(
+        "input_path",
+        "-",
+        "TSV, CSV or JSONL with `text_a` and, for pairs, `text_b`; any other "
+        "file, and - for stdin, holds one text a line.",
+    )
+    text("output_path", "-", "JSONL file to write; - for stdout.")
+    text("bad_rows_path", None, "File for the rows stepped over.")
+    flags.DEFINE_float(
+        "speed",
+        0.5,
+        "Leave when the uncertainty is under it; 0 never.",
+        flag_values=values,
+    )
+    flags.DEFINE_enum(
+        "precision",
+        "float32",
+        PRECISIONS,
+        "What the segments compute in.",
+        values,
+    )
+    flags.DEFINE_integer(
+        "batch_size",
+        32,
+        "Rows run together.",
+        lower_bound=1,
+        flag_values=values,
+    )
+    flags.DEFINE_integer(
+        "max_bad_rows",
+        0,
+        "Malformed rows to step over.",
+        lower_bound=0,
+        flag_values=values,
+    )
 
 
 class Text(NamedTuple):
@@ -72,20 +90,28 @@ class Text(NamedTuple):
     text_b: str | None
 
 
-def main(argv: list[str]) -> None:
-    del argv
-    check_speed(_SPEED.value, 1)
-    if _OUTPUT.value != "-":
-        check_output_file(_OUTPUT.value)
-    chunks = _chunks(_texts(_INPUT.value))
-    model = FastBertClassifier.from_pretrained(_MODEL_DIR.value)
-    labels = read_manifest(_MODEL_DIR.value).labels
-    preprocessor = TextPreprocessor.from_pretrained(_MODEL_DIR.value)
-    driver = Driver(build_segments(model, _PRECISION.value))
+def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
+    if len(argv) > 1:
+        raise app.UsageError(f"Not a flag: {' '.join(argv[1:])}")
+    check_speed(values.speed, 1)
+    if values.output_path != "-":
+        check_output_file(values.output_path)
+    texts = _texts(values)
+    labels = read_manifest(values.model_dir).labels
+    preprocessor = TextPreprocessor.from_pretrained(values.model_dir)
+    model = FastBertClassifier.from_pretrained(values.model_dir)
+    driver = Driver(build_segments(model, values.precision))
     progress = Progress()
-    with _opened(_OUTPUT.value) as output:
-        for chunk in chunks:
-            prediction = _predict(driver, preprocessor, chunk)
+    with _opened(values.output_path) as output:
+        for chunk in _chunks(texts, values.batch_size * _CHUNK_BATCHES):
+            prediction = predict_texts(
+                driver,
+                preprocessor,
+                [row.text_a for row in chunk],
+                _pairs(chunk),
+                speed=values.speed,
+                batch_size=values.batch_size,
+            )
             for record in records(prediction, labels):
                 output.write(json.dumps(record, ensure_ascii=False) + "\n")
             output.flush()
@@ -93,12 +119,13 @@ def main(argv: list[str]) -> None:
     progress.finish()
 
 
-def _texts(path: str) -> Iterator[Text]:
+def _texts(values: flags.FlagValues) -> Iterator[Text]:
     """The rows of the input, read as they are asked for."""
+    path = values.input_path
     is_table = os.path.splitext(path)[1] in (".tsv", ".csv", ".jsonl")
     if is_table:
         reader = TableReader(path, labelled=False)
-        rows = reader.rows(_MAX_BAD_ROWS.value, _BAD_ROWS.value)
+        rows = reader.rows(values.max_bad_rows, values.bad_rows_path)
         return (Text(row.text_a, row.text_b) for row in rows)
     if path != "-" and not os.path.isfile(path):
         raise FileNotFoundError(
@@ -118,25 +145,14 @@ def _lines(path: str) -> Iterator[Text]:
             yield Text(line.rstrip(b"\r\n"), None)
 
 
-def _chunks(texts: Iterable[Text]) -> Iterator[list[Text]]:
-    texts = iter(texts)
-    size = _BATCH_SIZE.value * _CHUNK_BATCHES
+def _chunks(texts: Iterator[Text], size: int) -> Iterator[list[Text]]:
     while chunk := list(itertools.islice(texts, size)):
         yield chunk
 
 
-def _predict(
-    driver: Driver, preprocessor: TextPreprocessor, chunk: list[Text]
-) -> Prediction:
-    pairs = [row.text_b for row in chunk]
-    return predict_texts(
-        driver,
-        preprocessor,
-        [row.text_a for row in chunk],
-        None if pairs[0] is None else pairs,
-        speed=_SPEED.value,
-        batch_size=_BATCH_SIZE.value,
-    )
+def _pairs(chunk: list[Text]) -> list[str] | None:
+    """The second texts; the reader has seen to it that all rows have one."""
+    return None if chunk[0].text_b is None else [row.text_b for row in chunk]
 
 
 def records(
@@ -211,7 +227,8 @@ class Progress:
 
 
 def run() -> None:
-    """The console script `fastbert-predict`."""
+    """The console script."""
+    define_flags(flags.FLAGS)
     launch(main)
 
 

@@ -60,16 +60,38 @@ def trace():
     return ExitTrace(logits, LABELS, LENGTHS)
 
 
-def test_collected_logits_are_those_of_each_batch_in_order(model, batches):
-    trace = collect_exits(model, _dataset(batches))
+@pytest.fixture(scope="module")
+def collected(model, batches):
+    """The trace of the batches, and how often the network was traced."""
+    calls = []
+    original = model.exit_logits
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            model, "exit_logits", lambda x: calls.append(1) or original(x)
+        )
+        return collect_exits(model, _dataset(batches)), len(calls)
+
+
+class Stub:
+    """In the place of a model where only the data matters."""
+
+    config = CONFIG
+
+    def exit_logits(self, inputs):
+        return tf.zeros([3, tf.shape(inputs["token_ids"])[0], 5])
+
+
+def test_collected_logits_are_those_of_each_batch_in_order(
+    model, batches, collected
+):
     expected = [np.array(model.exit_logits(inputs)) for inputs, _ in batches]
     expected = np.concatenate(expected, axis=1)
-    np.testing.assert_allclose(trace.exit_logits, expected, atol=1e-5)
-    assert trace.exit_logits.dtype == np.float32
+    np.testing.assert_allclose(collected[0].exit_logits, expected, atol=1e-5)
+    assert collected[0].exit_logits.dtype == np.float32
 
 
-def test_collected_labels_and_lengths_belong_to_their_rows(model, batches):
-    trace = collect_exits(model, _dataset(batches))
+def test_collected_labels_and_lengths_belong_to_their_rows(batches, collected):
+    trace, _ = collected
     labels = [label for _, labels in batches for label in labels]
     masks = [mask for inputs, _ in batches for mask in inputs["padding_mask"]]
     assert trace.labels.tolist() == labels
@@ -77,40 +99,33 @@ def test_collected_labels_and_lengths_belong_to_their_rows(model, batches):
     assert trace.labels.dtype == trace.lengths.dtype == np.int32
 
 
-def test_collecting_traces_the_network_once(model, batches, monkeypatch):
-    calls = []
-    original = model.exit_logits
-    monkeypatch.setattr(
-        model, "exit_logits", lambda x: calls.append(1) or original(x)
-    )
-    collect_exits(model, _dataset(batches))
-    assert len(calls) == 1
+def test_collecting_traces_the_network_once(collected):
+    assert collected[1] == 1
 
 
-def test_unlabelled_text_has_depth_and_cost_but_no_accuracy(model, batches):
-    unlabelled = [inputs for inputs, _ in batches]
-    trace = collect_exits(model, unlabelled)
+def test_unlabelled_text_has_depth_and_cost_but_no_accuracy(batches):
+    trace = collect_exits(Stub(), [inputs for inputs, _ in batches])
     (report,) = evaluate_speeds(trace, CONFIG, [0.0], SEQUENCE_LENGTH)
     assert trace.labels is None
     assert report.accuracy is None
     assert report.mean_depth == 3
 
 
-def test_no_examples_are_refused(model):
+def test_no_examples_are_refused():
     with pytest.raises(ValueError, match="Received: 0 examples"):
-        collect_exits(model, [])
+        collect_exits(Stub(), [])
 
 
-def test_a_label_that_is_no_class_is_refused(model, batches):
+def test_a_label_that_is_no_class_is_refused(batches):
     inputs, labels = batches[1]
     with pytest.raises(ValueError, match="Received: 5 in example 1"):
-        collect_exits(model, [(inputs, np.array([labels[0], 5]))])
+        collect_exits(Stub(), [(inputs, np.array([labels[0], 5]))])
 
 
-def test_labels_of_another_shape_are_refused(model, batches):
+def test_labels_of_another_shape_are_refused(batches):
     inputs, labels = batches[0]
     with pytest.raises(ValueError, match=r"`labels` must have shape \(3,\)"):
-        collect_exits(model, [(inputs, labels[:, None])])
+        collect_exits(Stub(), [(inputs, labels[:, None])])
 
 
 def test_a_report_counts_answers_depths_and_exits(trace):

@@ -157,7 +157,7 @@ def test_pair_task_refuses_single_texts(file):
 
 def test_single_text_task_refuses_pairs(file):
     path = file("label\ttext_a\ttext_b\n0\ta\tb\n")
-    with pytest.raises(ValueError, match="line 1: .*expected single texts"):
+    with pytest.raises(ValueError, match=r"line 1: .*expected single texts"):
         fields(path, pairs=False)
 
 
@@ -180,7 +180,7 @@ def test_bad_rows_go_to_the_side_file(file, tmp_path):
 def test_one_bad_row_too_many_is_refused(file, tmp_path):
     path = file("label\ttext_a\n0\ta\nbad\nworse\n")
     options = {"max_bad_rows": 1, "bad_rows_path": tmp_path / "bad.jsonl"}
-    with pytest.raises(ValueError, match="line 4: .*bad row after 1 others"):
+    with pytest.raises(ValueError, match=r"line 4: .*bad row after 1 others"):
         fields(path, **options)
 
 

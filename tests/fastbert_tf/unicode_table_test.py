@@ -48,7 +48,7 @@ def all_points():
 
 @CASES
 def test_sampled_code_points_agree_with_hugging_face(do_lower_case):
-    sample = random.Random(5).sample(all_points(), 3000)
+    sample = random.Random(5).sample(all_points(), 1000)
     assert_points_agree(do_lower_case, [*range(0x600), *sample])
 
 

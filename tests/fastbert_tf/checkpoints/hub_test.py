@@ -30,6 +30,7 @@ class FakeHub(http.server.BaseHTTPRequestHandler):
             self.send_response(404)
             code = "RepoNotFound" if name == self.path else "EntryNotFound"
             self.send_header("X-Error-Code", code)
+            self.send_header("X-Repo-Commit", _COMMIT)
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
@@ -75,6 +76,14 @@ def test_the_three_files_come_into_one_folder(hub):
     folder = checkpoints.fetch("org/tiny")
     names = {"config.json", "model.safetensors", "vocab.txt"}
     assert set(os.listdir(folder)) == names
+
+
+def test_what_the_tokenizer_is_told_comes_along(hub):
+    served = os.path.join(FakeHub.root, "tokenizer_config.json")
+    with open(served, "w", encoding="utf-8") as file:
+        file.write('{"do_lower_case": false}')
+    folder = checkpoints.fetch("org/tiny")
+    assert os.path.exists(os.path.join(folder, "tokenizer_config.json"))
 
 
 def test_what_was_fetched_once_is_there_offline(hub):

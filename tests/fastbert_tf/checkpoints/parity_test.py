@@ -58,9 +58,8 @@ def largest_differences(folder, inputs):
     return [np.abs(ours - theirs)[is_real].max() for ours, theirs in pairs]
 
 
-def test_every_block_of_minilm_equals_transformers(minilm, record_property):
+def test_every_block_of_minilm_equals_transformers(minilm):
     differences = largest_differences(minilm, real_inputs())
-    record_property("largest_difference", float(max(differences)))
     assert len(differences) == 6
     assert max(differences) < TOLERANCE
 
@@ -90,6 +89,10 @@ def test_a_saved_folder_is_an_encoder_for_transformers(tmp_path):
 def test_exit_logits_equal_numpy_on_transformers_states(tmp_path):
     source = tiny.write_huggingface(tmp_path / "source")
     model = FastBertClassifier.from_pretrained(source, num_classes=5)
+    rng = np.random.default_rng(2)
+    for exit_classifier in model.exit_classifiers:
+        for weight in exit_classifier.weights:
+            weight.assign(0.1 * rng.standard_normal(weight.shape))
     folder = tiny.save(model, tmp_path / "saved")
     path = os.path.join(folder, "model.safetensors")
     state = tiny.safetensors.numpy.load_file(path)

@@ -2,6 +2,7 @@ import logging
 import os
 import pickle
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -227,6 +228,15 @@ def test_code_in_a_pickle_never_runs(tmp_path, writer):
     assert not os.path.exists(canary)
 
 
+def test_a_keras_archive_is_refused_unopened(tmp_path):
+    _, config_path = tiny.write_official(tmp_path)
+    path = tmp_path / "model.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", '{"class_name": "Lambda"}')
+    with pytest.raises(ValueError, match="Nothing in it was run"):
+        checkpoints.read_checkpoint(path, config_path)
+
+
 @pytest.mark.parametrize("content", [[1, 2], {"a": 1}, torch.zeros(2)])
 def test_a_file_of_something_else_is_refused(tmp_path, content):
     path, config_path = tiny.write_official(tmp_path)
@@ -250,54 +260,3 @@ def test_without_pytorch_the_extra_is_named(tmp_path, monkeypatch):
         ImportError, match=r"pip install 'fastbert-tf\[torch\]'"
     ):
         checkpoints.read_checkpoint(path, config_path)
-
-
-def in_official_names(tensors):
-    """MiniLM's weights as an official encoder, for their real deviations."""
-    pairs = (
-        ("encoder.layer.", "encoder.transformer."),
-        ("attention.self.query", "self_attn.linear_layers.0"),
-        ("attention.self.key", "self_attn.linear_layers.1"),
-        ("attention.self.value", "self_attn.linear_layers.2"),
-        ("attention.output.dense", "self_attn.final_linear"),
-        ("attention.output.LayerNorm", "layer_norm_1"),
-        ("intermediate.dense", "feed_forward.linear_1"),
-        ("output.dense", "feed_forward.linear_2"),
-        ("output.LayerNorm", "layer_norm_2"),
-        ("embeddings.LayerNorm", "embedding.layer_norm"),
-        ("embeddings.word_embeddings", "embedding.word_embedding"),
-        ("embeddings.position_embeddings", "embedding.position_embedding"),
-        ("embeddings.token_type_embeddings", "embedding.segment_embedding"),
-    )
-    renamed = {}
-    for name, tensor in tensors.items():
-        for theirs, official in pairs:
-            name = name.replace(theirs, official)
-        if "layer_norm" in name:
-            name = name.replace("weight", "gamma").replace("bias", "beta")
-        renamed[name] = tensor
-    segments = renamed["embedding.segment_embedding.weight"]
-    padded = np.concatenate([np.zeros_like(segments[:1]), segments])
-    renamed["embedding.segment_embedding.weight"] = padded
-    return renamed
-
-
-@pytest.mark.slow
-def test_real_weights_in_the_official_form_give_official_logits(
-    tmp_path, minilm, record_property
-):
-    tensors = tiny.safetensors.numpy.load_file(f"{minilm}/model.safetensors")
-    kept = {n: t for n, t in tensors.items() if n.startswith(("em", "en"))}
-    kept.pop("embeddings.position_ids")
-    official = in_official_names(kept) | tiny.official_classifiers(6, 384)
-    sizes = {"hidden_size": 384, "emb_size": 384, "feedforward_size": 1536}
-    model = load(tmp_path, official, heads_num=12, layers_num=6, **sizes)
-    inputs = tiny.inputs(rows=4, positions=9)
-    inputs["token_ids"] *= 997 * inputs["padding_mask"]
-    expected = oracle.official_logits(
-        inputs["token_ids"], official_segments(inputs), official, 6, 12
-    )
-    received = model.exit_logits(inputs).numpy()
-    difference = float(np.abs(received - expected).max())
-    record_property("largest_difference", difference)
-    assert difference < 1e-4

@@ -1,0 +1,282 @@
+"""FastBERT end to end on the texts of an installation, step by step."""
+
+from __future__ import annotations
+
+import dataclasses
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from fastbert_tf import FastBertClassifier, TextPreprocessor, load_dataset
+from fastbert_tf.checkpoints import read_manifest
+from fastbert_tf.curve import plot_trade_off
+from fastbert_tf.docstrings import (
+    PACKAGES,
+    SPLITS,
+    Row,
+    make_corpus,
+    source_folders,
+    write_corpus,
+)
+from fastbert_tf.evaluation import (
+    ExitReport,
+    SpeedReport,
+    collect_exits,
+    evaluate_exits,
+    evaluate_speeds,
+)
+from fastbert_tf.inputs import INPUT_NAMES
+from fastbert_tf.minilm import NUM_LAYERS, encoder_folder
+from fastbert_tf.report import format_table, report_table
+from fastbert_tf.tables import TableReader
+from fastbert_tf.training import (
+    TrainingSettings,
+    distill_students,
+    train_backbone,
+)
+
+from .driver import Driver
+from .prediction import predict_texts
+from .segment import build_segments
+from .timing import Timing, time_in_turn
+
+SPEEDS = (0.0, 0.1, 0.3, 0.5, 0.8)
+PREDICTION_SPEED = 0.5
+# 95 of 100 paragraphs fit; the others are truncated.
+SEQUENCE_LENGTH = 48
+BATCH_SIZE = 32
+# Batch size to the number of batches that are timed.
+TIMED_BATCHES = {32: 5, 1: 40}
+FULL_DEPTH = "full depth"
+NEW_TEXTS = (
+    "Sorts the elements of an array along one axis, in place.",
+    "Opens a socket and waits until the server answers.",
+    "Fine-tunes a pretrained language model on a list of prompts.",
+)
+_TEXT_WIDTH = 60
+
+
+class Trained(NamedTuple):
+    """What the saved folder holds, read back."""
+
+    model: FastBertClassifier
+    preprocessor: TextPreprocessor
+    labels: list[str]
+    driver: Driver
+
+
+class Reports(NamedTuple):
+    """Of the test texts."""
+
+    by_speed: list[SpeedReport]
+    by_exit: list[ExitReport]
+
+
+@dataclasses.dataclass(frozen=True)
+class Demonstration:
+    """The steps of `fastbert-demo`, in the order of the methods.
+
+    Args:
+        work_dir: Path. Texts, model and curve are written there; those of an
+            earlier run are replaced.
+        seed: int, of the texts, the weights, dropout and shuffling.
+        rows_per_class: int or None, an upper limit; all splits together.
+        settings: `TrainingSettings` of both stages.
+    """
+
+    work_dir: Path
+    seed: int
+    rows_per_class: int | None
+    settings: TrainingSettings
+
+    @property
+    def model_dir(self) -> Path:
+        """The folder that `fastbert-predict` takes."""
+        return self.work_dir / "model"
+
+    @property
+    def plot_path(self) -> Path:
+        """The trade-off curve."""
+        return self.work_dir / "curve.png"
+
+    def text_path(self, split: str) -> Path:
+        """The texts of a split."""
+        return self.work_dir / "data" / f"{split}.tsv"
+
+    def write_texts(self) -> dict[str, list[Row]]:
+        """Collects the texts and writes the three splits."""
+        corpus = make_corpus(source_folders(), self.seed, self.rows_per_class)
+        write_corpus(corpus, self.work_dir / "data")
+        return corpus
+
+    def load_encoder(self) -> tuple[FastBertClassifier, TextPreprocessor]:
+        """The pretrained encoder, stacked, with fresh exit classifiers."""
+        folder = str(encoder_folder())
+        keras.utils.set_random_seed(self.seed)
+        model = FastBertClassifier.from_pretrained(
+            folder, num_classes=len(PACKAGES), num_layers=NUM_LAYERS
+        )
+        preprocessor = TextPreprocessor.from_pretrained(
+            folder, sequence_length=SEQUENCE_LENGTH, template="bert"
+        )
+        return model, preprocessor
+
+    def dataset(
+        self,
+        split: str,
+        preprocessor: TextPreprocessor,
+        batch_size: int = BATCH_SIZE,
+    ) -> tf.data.Dataset:
+        """A split as batches; train is shuffled."""
+        return load_dataset(
+            self.text_path(split),
+            preprocessor,
+            batch_size=batch_size,
+            shuffle=split == "train",
+            seed=self.seed,
+            labels=list(PACKAGES),
+        )
+
+    def train_teacher(
+        self, model: FastBertClassifier, preprocessor: TextPreprocessor
+    ) -> None:
+        """Stage 1."""
+        train, dev, _ = (self.dataset(s, preprocessor) for s in SPLITS)
+        train_backbone(model, train, dev, self.settings)
+
+    def train_students(
+        self, model: FastBertClassifier, preprocessor: TextPreprocessor
+    ) -> None:
+        """Stage 2."""
+        train, dev, _ = (self.dataset(s, preprocessor) for s in SPLITS)
+        distill_students(model, train, dev, self.settings)
+
+    def save(
+        self, model: FastBertClassifier, preprocessor: TextPreprocessor
+    ) -> None:
+        """Writes the model folder."""
+        model.save_pretrained(
+            str(self.model_dir),
+            preprocessor=preprocessor,
+            labels=list(PACKAGES),
+            training={
+                **dataclasses.asdict(self.settings),
+                "batch_size": BATCH_SIZE,
+                "seed": self.seed,
+            },
+        )
+
+    def load_trained(self) -> Trained:
+        """Reads the folder back: what follows is what a user would see."""
+        folder = str(self.model_dir)
+        model = FastBertClassifier.from_pretrained(folder)
+        return Trained(
+            model,
+            TextPreprocessor.from_pretrained(folder),
+            read_manifest(folder).labels,
+            Driver(build_segments(model)),
+        )
+
+    def evaluate(self, trained: Trained) -> Reports:
+        """Accuracy and FLOPs on the test texts, and their curve."""
+        test = self.dataset("test", trained.preprocessor)
+        trace = collect_exits(trained.model, test)
+        config = trained.model.config
+        reports = Reports(
+            evaluate_speeds(trace, config, SPEEDS, SEQUENCE_LENGTH),
+            evaluate_exits(trace, config, SEQUENCE_LENGTH),
+        )
+        plot_trade_off(str(self.plot_path), *reports)
+        return reports
+
+    def time(self, trained: Trained) -> dict[int, Timing]:
+        """Seconds at full depth and at every speed, by batch size."""
+        timings = {}
+        for batch_size, num_batches in TIMED_BATCHES.items():
+            test = self.dataset("test", trained.preprocessor, batch_size)
+            batches = [inputs for inputs, _ in test.take(num_batches)]
+            timings[batch_size] = time_in_turn(timed_runs(trained, batches))
+        return timings
+
+    def examples(self) -> list[Row]:
+        """The first test text of each class, then new ones of none."""
+        first = {}
+        for row in TableReader(self.text_path("test")).rows():
+            first.setdefault(row.label, Row(row.label, row.text_a))
+        new = [Row("-", text) for text in NEW_TEXTS]
+        return [first[label] for label in PACKAGES] + new
+
+
+def timed_runs(
+    trained: Trained, batches: Sequence[Mapping[str, Any]]
+) -> dict[str, Callable[[], Any]]:
+    """What is timed: the baseline, then the driver at every speed."""
+    forward = full_depth_graph(trained.model)
+    driver = trained.driver
+
+    def at_full_depth() -> None:
+        for inputs in batches:
+            forward(inputs).numpy()
+
+    def at(speed: float) -> Callable[[], None]:
+        def run() -> None:
+            for inputs in batches:
+                driver.predict(inputs, speed)
+
+        return run
+
+    runs = {report_key(speed): at(speed) for speed in SPEEDS}
+    return {FULL_DEPTH: at_full_depth, **runs}
+
+
+def full_depth_graph(model: FastBertClassifier) -> Callable[..., tf.Tensor]:
+    """The whole network as one graph: all blocks and the teacher alone."""
+    spec = tf.TensorSpec([None, None], tf.int32)
+    return tf.function(
+        lambda inputs: model(inputs, training=False),
+        input_signature=[dict.fromkeys(INPUT_NAMES, spec)],
+        autograph=False,
+    )
+
+
+def report_key(speed: float) -> str:
+    """The name of a speed among what is timed."""
+    return f"speed {speed:g}"
+
+
+def trade_off_table(reports: Reports, timings: Mapping[int, Timing]) -> str:
+    """Full depth and every speed: accuracy, FLOPs and time."""
+    names = [FULL_DEPTH, *map(report_key, SPEEDS)]
+    columns = {
+        f"time, batch {batch_size}": [
+            f"{timing.speedup(name, FULL_DEPTH):.2f}x" for name in names
+        ]
+        for batch_size, timing in timings.items()
+    }
+    return report_table([reports.by_exit[-1], *reports.by_speed], columns)
+
+
+def prediction_table(trained: Trained, rows: Sequence[Row]) -> str:
+    """What the segments answer to a few texts, and which of them did."""
+    texts = [row.text for row in rows]
+    result, _ = predict_texts(
+        trained.driver, trained.preprocessor, texts, speed=PREDICTION_SPEED
+    )
+    probabilities = result.probabilities.max(axis=1)
+    return format_table(
+        {
+            "left at": [f"M{i}" for i in result.exit_index],
+            "answer": [trained.labels[i] for i in result.labels],
+            "probability": [f"{p:.2f}" for p in probabilities],
+            "truth": [row.label for row in rows],
+            "text": [_shortened(text) for text in texts],
+        }
+    )
+
+
+def _shortened(text: str) -> str:
+    return textwrap.shorten(text, _TEXT_WIDTH, placeholder=" ...")

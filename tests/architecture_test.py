@@ -1,0 +1,202 @@
+"""Where imports may point, how large things may be, what is public."""
+
+import ast
+import doctest
+import importlib
+import inspect
+import pathlib
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+import fastbert_tf
+from fastbert_tf import export, segments
+
+ROOT = pathlib.Path(__file__).parent.parent
+PACKAGES = ("fastbert_tf", "segments", "export")
+LOWER = {  # Packages that each may import.
+    "fastbert_tf": {"fastbert_tf"},
+    "segments": {"fastbert_tf", "segments"},
+    "export": {"fastbert_tf", "segments", "export"},
+}
+MAX_FILE_LINES, MAX_FUNCTION_LINES, MAX_PUBLIC_NAMES = 300, 50, 12
+
+
+def python_files(*folders: str) -> list[pathlib.Path]:
+    """Files by their real place: the two links in `fastbert_tf` are left out."""
+    links = (ROOT / "fastbert_tf/segments", ROOT / "fastbert_tf/export")
+    return [
+        path
+        for folder in folders
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if not any(link in path.parents for link in links)
+    ]
+
+
+def name_of(path: pathlib.Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def module_name(path: pathlib.Path) -> str:
+    """`segments/driver.py` is `fastbert_tf.segments.driver`."""
+    parts = list(path.relative_to(ROOT).with_suffix("").parts)
+    if parts[0] != "fastbert_tf":
+        parts.insert(0, "fastbert_tf")
+    return ".".join(parts).removesuffix(".__init__")
+
+
+def tree_of(path: pathlib.Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imports(path: pathlib.Path) -> Iterator[tuple[str, bool]]:
+    """Every name imported, absolute, and whether it was written relatively."""
+    package = module_name(path).split(".")
+    if path.name != "__init__.py":
+        package = package[:-1]
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, False) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = package[: len(package) - node.level + 1]
+            start = start if node.level else []
+            base = [*start, *filter(None, [node.module])]
+            for alias in node.names:
+                yield ".".join([*base, alias.name]), node.level > 0
+
+
+def package_of(name: str) -> str | None:
+    """The package of ours that an absolute name belongs to."""
+    parts = name.split(".")
+    if parts[0] != "fastbert_tf":
+        return None
+    is_upper = len(parts) > 1 and parts[1] in PACKAGES
+    return parts[1] if is_upper else "fastbert_tf"
+
+
+SOURCES = python_files(*PACKAGES)
+EVERYTHING = [*SOURCES, *python_files("tests")]
+each_source = pytest.mark.parametrize("path", SOURCES, ids=name_of)
+each_file = pytest.mark.parametrize("path", EVERYTHING, ids=name_of)
+
+
+@each_source
+def test_imports_point_one_way(path: pathlib.Path) -> None:
+    package = path.relative_to(ROOT).parts[0]
+    ours = {package_of(name) for name, _ in imports(path)} - {None}
+    assert ours <= LOWER[package]
+
+
+@each_source
+def test_imports_are_relative_inside_a_package_only(
+    path: pathlib.Path,
+) -> None:
+    package = path.relative_to(ROOT).parts[0]
+    for name, is_relative in imports(path):
+        if package_of(name):
+            assert is_relative == (package_of(name) == package), name
+
+
+@each_file
+def test_packages_are_not_imported_by_their_folder(
+    path: pathlib.Path,
+) -> None:
+    roots = {name.split(".")[0] for name, _ in imports(path)}
+    assert not roots & {"segments", "export"}
+
+
+@each_source
+def test_commands_are_imported_by_nothing(path: pathlib.Path) -> None:
+    for name, _ in imports(path):
+        parts = name.split(".")
+        if parts[0] == "fastbert_tf" and "commands" in parts:
+            assert "commands" in path.parts
+            assert parts[parts.index("commands") + 1] == "launch"
+
+
+@each_source
+def test_own_modules_are_imported_at_the_top(path: pathlib.Path) -> None:
+    for function in functions(path):
+        for node in ast.walk(function):
+            names = getattr(node, "names", [])
+            if isinstance(node, ast.Import):
+                assert not any(package_of(alias.name) for alias in names)
+            if isinstance(node, ast.ImportFrom):
+                assert node.level == 0
+                assert not package_of(node.module)
+
+
+def test_the_scheduler_rests_on_the_standard_library() -> None:
+    path = ROOT / "segments/scheduler.py"
+    if not path.exists():
+        pytest.skip("segments/scheduler.py is not written yet")
+    roots = {name.split(".")[0] for name, _ in imports(path)}
+    assert roots <= set(sys.stdlib_module_names)
+
+
+@each_file
+def test_files_are_short(path: pathlib.Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= MAX_FILE_LINES
+
+
+def functions(path: pathlib.Path) -> list[ast.FunctionDef]:
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    return [x for x in ast.walk(tree_of(path)) if isinstance(x, kinds)]
+
+
+def num_lines(function: ast.FunctionDef) -> int:
+    """Lines without the docstring."""
+    lines = function.end_lineno - function.lineno + 1
+    if ast.get_docstring(function) is None:
+        return lines
+    docstring = function.body[0]
+    return lines - (docstring.end_lineno - docstring.lineno + 1)
+
+
+@each_file
+def test_functions_are_short(path: pathlib.Path) -> None:
+    for function in functions(path):
+        assert num_lines(function) <= MAX_FUNCTION_LINES, function.name
+
+
+@each_source
+def test_signatures_are_annotated(path: pathlib.Path) -> None:
+    for function in functions(path):
+        arguments = function.args
+        given = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+        given += [x for x in (arguments.vararg, arguments.kwarg) if x]
+        bare = {x.arg for x in given if x.annotation is None}
+        assert bare <= {"self", "cls"}, function.name
+        is_initializer = function.name == "__init__"
+        assert function.returns is not None or is_initializer, function.name
+
+
+@each_source
+def test_modules_have_a_docstring(path: pathlib.Path) -> None:
+    assert ast.get_docstring(tree_of(path))
+
+
+@pytest.mark.parametrize("package", [fastbert_tf, segments, export])
+def test_public_names_are_few_documented_and_there(package: object) -> None:
+    assert len(package.__all__) <= MAX_PUBLIC_NAMES
+    assert list(package.__all__) == sorted(package.__all__)
+    for name in package.__all__:
+        value = getattr(package, name)
+        assert inspect.getdoc(value), name
+        assert inspect.getdoc(value) != inspect.getdoc(type(value)), name
+
+
+EXAMPLES = [path for path in SOURCES if ">>>" in path.read_text("utf-8")]
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=name_of)
+def test_docstring_examples_run(path: pathlib.Path) -> None:
+    module = importlib.import_module(module_name(path))
+    results = doctest.testmod(module)
+    assert results.attempted and not results.failed
+
+
+def test_there_are_docstring_examples() -> None:
+    assert EXAMPLES

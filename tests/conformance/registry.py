@@ -1,0 +1,160 @@
+"""Every layer and segment, as a function and the arguments it takes.
+
+A new one is added here, or `registry_test.py` fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from fastbert_tf import SelfDistiller, normalized_entropy
+from fastbert_tf.distillation import DistillationLoss
+from fastbert_tf.exit_classifier import ExitClassifier
+from fastbert_tf.layers import Block, Embeddings, SelfAttention
+from fastbert_tf.model import AllExits
+from fastbert_tf.optimization import LinearWarmupDecay
+from fastbert_tf.segments import build_segments
+
+from ..tiny_models import (
+    POSITIONS,
+    random_model,
+    randomize,
+    tiny_config,
+    tiny_inputs,
+)
+
+Arguments = Callable[[int], list[np.ndarray]]
+
+
+class Case(NamedTuple):
+    """Something that computes, to be put through every promise.
+
+    Args:
+        make: gives an object that is called with tensors.
+        arguments: the arguments for a number of rows.
+        covers: names of the classes and functions it stands for.
+    """
+
+    make: Callable[[], Any]
+    arguments: Arguments
+    covers: tuple[str, ...]
+
+
+def _ids(rows: int) -> list[np.ndarray]:
+    inputs = tiny_inputs(rows)
+    return [inputs["token_ids"], inputs["token_type_ids"]]
+
+
+def _all_ids(rows: int) -> list[np.ndarray]:
+    return list(tiny_inputs(rows).values())
+
+
+def _states(rows: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(rows)
+    states = rng.standard_normal((rows, POSITIONS, 12)).astype("float32")
+    return [states, tiny_inputs(rows)["padding_mask"]]
+
+
+def _logits(rows: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(rows)
+    teacher = rng.normal(0, 2, (rows, 5)).astype("float32")
+    students = rng.normal(0, 2, (rows, 3, 5)).astype("float32")
+    return [teacher, students]
+
+
+def _layer(kind: type, **kwargs: Any) -> Callable[[], Any]:
+    def make() -> Any:
+        layer = kind(tiny_config(), **kwargs)
+        layer.build()
+        randomize(layer, 4)
+        return layer
+
+    return make
+
+
+def _model(wrap: Callable[[Any], Any]) -> Callable[[], Any]:
+    def make() -> Any:
+        model = wrap(random_model(num_hidden_layers=2))
+
+        def call(token_ids: Any, token_type_ids: Any, mask: Any) -> Any:
+            return model(
+                {
+                    "token_ids": token_ids,
+                    "token_type_ids": token_type_ids,
+                    "padding_mask": mask,
+                }
+            )
+
+        return call
+
+    return make
+
+
+def _segment(index: int, pooling: str = "first") -> Callable[[], Any]:
+    def make() -> Any:
+        model = random_model(num_hidden_layers=2, classifier_pooling=pooling)
+        return build_segments(model)[index].function
+
+    return make
+
+
+def _schedule(step: tf.Tensor) -> Any:
+    return LinearWarmupDecay(0.1, 9)(step)
+
+
+CASES = {
+    "embeddings": Case(_layer(Embeddings), _ids, ("Embeddings",)),
+    "attention": Case(
+        _layer(SelfAttention, width=12, num_heads=2),
+        _states,
+        ("SelfAttention",),
+    ),
+    "block": Case(_layer(Block), _states, ("Block",)),
+    "exit_classifier": Case(
+        _layer(ExitClassifier), _states, ("ExitClassifier",)
+    ),
+    "model": Case(_model(lambda x: x), _all_ids, ("FastBertClassifier",)),
+    "all_exits": Case(_model(AllExits), _all_ids, ("AllExits",)),
+    "distiller": Case(_model(SelfDistiller), _all_ids, ("SelfDistiller",)),
+    "first_segment": Case(
+        _segment(0), _all_ids, ("Segment", "build_segments")
+    ),
+    "last_segment": Case(_segment(1), _states, ("Segment",)),
+    "first_segment_of_max": Case(_segment(0, "max"), _all_ids, ("Segment",)),
+    "last_segment_of_last": Case(_segment(1, "last"), _states, ("Segment",)),
+    "normalized_entropy": Case(
+        lambda: normalized_entropy,
+        lambda rows: _logits(rows)[:1],
+        ("normalized_entropy",),
+    ),
+    "kl": Case(
+        lambda: DistillationLoss("kl", 2.0).call,
+        _logits,
+        ("DistillationLoss",),
+    ),
+    "reverse_kl": Case(
+        lambda: DistillationLoss("reverse_kl", 2.0).call,
+        _logits,
+        ("DistillationLoss",),
+    ),
+    "schedule": Case(
+        lambda: _schedule,
+        lambda rows: [np.arange(rows, dtype="int32")],
+        ("LinearWarmupDecay",),
+    ),
+}
+
+# Public names that do not compute on tensors, and where they are tested.
+ELSEWHERE = {
+    "ExitResult": "results_test.py: an answer",
+    "FastBertConfig": "config_test.py: sizes",
+    "TextPreprocessor": "tokenization_test.py: strings, with a vocabulary",
+    "load_dataset": "data_test.py: files",
+    "simulate_exits": "exits_test.py: NumPy, the oracle itself",
+    "Driver": "driver_test.py: a loop in Python over segments",
+    "ConfiguredLayer": "the base of the layers",
+}

@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from fastbert_tf.exit_classifier import ExitClassifier
+
+from .. import oracles
+from ..tiny_models import randomize, tiny_config, tiny_inputs
+from ..tolerances import tolerance
+
+POOLINGS = ["first", "max", "last"]
+
+
+def made(pooling: str = "first", **kwargs: str) -> ExitClassifier:
+    layer = ExitClassifier(tiny_config(classifier_pooling=pooling), **kwargs)
+    layer.build()
+    randomize(layer, 5)
+    return layer
+
+
+def states(rows: int = 3) -> np.ndarray:
+    rng = np.random.default_rng(rows)
+    return rng.standard_normal((rows, 7, 12)).astype("float32")
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_logits_equal_the_oracle(pooling: str) -> None:
+    layer, mask = made(pooling), tiny_inputs()["padding_mask"]
+    expected = oracles.exit_classifier(layer, states(), mask)
+    np.testing.assert_allclose(layer(states(), mask), expected, **tolerance())
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_padding_does_not_change_logits(pooling: str) -> None:
+    layer, mask = made(pooling), tiny_inputs()["padding_mask"]
+    longer = np.pad(mask, ((0, 0), (0, 4)))
+    x = np.pad(states(), ((0, 0), (0, 4), (0, 0)), constant_values=9.0)
+    np.testing.assert_allclose(
+        layer(x, longer), layer(states(), mask), **tolerance()
+    )
+
+
+@pytest.mark.parametrize("rows", [0, 1, 6])
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_traced_with_unknown_batch_equals_eager(
+    pooling: str, rows: int
+) -> None:
+    layer, mask = made(pooling), tiny_inputs(rows)["padding_mask"]
+    specs = [
+        tf.TensorSpec([None, None, 12]),
+        tf.TensorSpec([None, None], tf.int32),
+    ]
+    traced = tf.function(layer, input_signature=specs, autograph=False)
+    result = traced(states(rows), mask)
+    assert result.shape == (rows, 5)
+    np.testing.assert_allclose(result, layer(states(rows), mask), **tolerance())
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_half_precision_gives_finite_float32_logits(
+    pooling: str, policy: str
+) -> None:
+    layer = made(pooling, dtype=policy)
+    logits = layer(states(), tiny_inputs()["padding_mask"])
+    assert logits.dtype == tf.float32
+    assert np.isfinite(logits).all()
+
+
+def test_parameters_are_those_of_the_paper() -> None:
+    layer = ExitClassifier(
+        tiny_config(
+            hidden_size=768,
+            num_attention_heads=12,
+            classifier_hidden_size=128,
+        )
+    )
+    layer.build()
+    assert layer.count_params() == 180_992 + 129 * 5
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_config_round_trip_gives_the_same_layer(pooling: str) -> None:
+    layer = made(pooling)
+    copy = ExitClassifier.from_config(layer.get_config())
+    assert copy.get_config() == layer.get_config()
+    assert copy.config == layer.config
