@@ -18,7 +18,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from absl import app, flags
+from absl import app, flags, logging
 
 from fastbert_tf import checkpoints, minilm
 from fastbert_tf.commands.launch import launch
@@ -56,6 +56,8 @@ def define_flags(values: flags.FlagValues) -> None:
 def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"Not a flag: {' '.join(argv[1:])}")
+    if logging.get_verbosity() == logging.INFO:
+        logging.set_verbosity(logging.WARNING)  # The steps say it in prose.
     start = time.monotonic()
     demo = Demonstration(
         Path(values.work_dir),
@@ -89,14 +91,14 @@ def _train(demo: Demonstration, start: float) -> None:
     settings = demo.settings
     _title(3, "Stage 1: encoder and teacher learn the labels", start)
     print(
-        f"{settings.epochs} epochs in batches of {BATCH_SIZE}, texts cut to "
+        f"Epochs: {settings.epochs}, in batches of {BATCH_SIZE}, texts cut to "
         f"{SEQUENCE_LENGTH} tokens, learning rate {settings.learning_rate:g}, "
         "float32."
     )
     demo.train_teacher(model, preprocessor)
     _title(4, "Stage 2: the students learn from the teacher", start)
     print(
-        f"{settings.distill_epochs} epochs, learning rate "
+        f"Epochs: {settings.distill_epochs}, learning rate "
         f"{settings.distill_learning_rate:g}; encoder and teacher stay as "
         "they are."
     )

@@ -120,9 +120,7 @@ CASES = {
     "model": Case(_model(lambda x: x), _all_ids, ("FastBertClassifier",)),
     "all_exits": Case(_model(AllExits), _all_ids, ("AllExits",)),
     "distiller": Case(_model(SelfDistiller), _all_ids, ("SelfDistiller",)),
-    "first_segment": Case(
-        _segment(0), _all_ids, ("Segment", "build_segments")
-    ),
+    "first_segment": Case(_segment(0), _all_ids, ("Segment", "build_segments")),
     "last_segment": Case(_segment(1), _states, ("Segment",)),
     "first_segment_of_max": Case(_segment(0, "max"), _all_ids, ("Segment",)),
     "last_segment_of_last": Case(_segment(1, "last"), _states, ("Segment",)),

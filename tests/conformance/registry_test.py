@@ -53,9 +53,7 @@ def traced(name: str, case: Case) -> Any:
 
 
 def assert_close(result: Any, expected: Any) -> None:
-    pairs = zip(
-        tf.nest.flatten(result), tf.nest.flatten(expected), strict=True
-    )
+    pairs = zip(tf.nest.flatten(result), tf.nest.flatten(expected), strict=True)
     for one, other in pairs:
         np.testing.assert_allclose(one, other, **tolerance())
 

@@ -193,16 +193,16 @@ def test_labelled_rows_report_the_accuracy_of_every_exit() -> None:
 
 
 def test_student_accuracy_is_the_mean_of_the_students() -> None:
-    results = distiller().evaluate(
-        toy_dataset(16), verbose=0, return_dict=True
-    )
+    results = distiller().evaluate(toy_dataset(16), verbose=0, return_dict=True)
     students = [results[f"exit_{i}_accuracy"] for i in range(2)]
     assert results["student_accuracy"] == pytest.approx(np.mean(students))
 
 
 def test_afterwards_the_model_is_trainable_as_before() -> None:
     one = distiller()
-    expected = [w.trainable for w in random_model(1, num_hidden_layers=3).weights]
+    expected = [
+        w.trainable for w in random_model(1, num_hidden_layers=3).weights
+    ]
     step(one, None)
     assert [w.trainable for w in one.model.weights] == expected
 

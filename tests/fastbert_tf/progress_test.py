@@ -69,9 +69,7 @@ def test_csv_has_a_row_an_epoch(tmp_path: pathlib.Path) -> None:
 def test_tensorboard_that_is_not_installed_is_refused(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        progress.importlib.util, "find_spec", lambda name: None
-    )
+    monkeypatch.setattr(progress.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match="no package `tensorboard`"):
         log_callbacks(str(tmp_path), "stage1", tensorboard=True)
     assert not list(tmp_path.iterdir())

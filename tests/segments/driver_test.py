@@ -190,9 +190,7 @@ def test_a_row_that_stays_nan_is_invalid_and_alone_in_it(
     assert result.labels[0] == -1
     assert result.exit_index[0] == NUM_BLOCKS - 1
     others = np.arange(1, 7)
-    assert_equal(
-        result.take(others), expected.take(others), np.full(6, True)
-    )
+    assert_equal(result.take(others), expected.take(others), np.full(6, True))
 
 
 def poisoned_everywhere(segment: Any) -> Any:

@@ -32,9 +32,7 @@ def test_answers_are_those_of_one_text_at_a_time_in_order(
     prediction = predict_texts(
         drivers[0], preprocessor, TEXTS, speed=0.5, batch_size=batch_size
     )
-    alone = [
-        drivers[0].predict(preprocessor([text]), 0.5) for text in TEXTS
-    ]
+    alone = [drivers[0].predict(preprocessor([text]), 0.5) for text in TEXTS]
     assert_same(prediction.result, ExitResult.concatenate(alone))
 
 
@@ -54,9 +52,7 @@ def test_pairs_are_read_together(
 def test_truncated_rows_are_flagged_in_the_order_given(
     drivers: list[Driver], preprocessor: TextPreprocessor
 ) -> None:
-    prediction = predict_texts(
-        drivers[0], preprocessor, TEXTS, batch_size=2
-    )
+    prediction = predict_texts(drivers[0], preprocessor, TEXTS, batch_size=2)
     expected = [len(text.split()) > 7 for text in TEXTS]
     assert prediction.truncated.tolist() == expected
     assert any(expected)

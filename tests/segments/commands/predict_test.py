@@ -116,7 +116,9 @@ def test_a_row_that_overflows_is_an_error_of_its_own(
 
 
 def test_blank_texts_are_answered(records: list[dict[str, Any]]) -> None:
-    blank = [r for r, text in zip(records, TEXTS, strict=True) if not text.strip()]
+    blank = [
+        r for r, text in zip(records, TEXTS, strict=True) if not text.strip()
+    ]
     assert len(blank) == 2
     assert all(record["label"] in LABELS for record in blank)
 
