@@ -5,19 +5,24 @@ A new one is added here, or `registry_test.py` fails.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
-from fastbert_tf import SelfDistiller, normalized_entropy
+from fastbert_tf import (
+    FastBertClassifier,
+    SelfDistiller,
+    normalized_entropy,
+)
 from fastbert_tf.distillation import DistillationLoss
 from fastbert_tf.exit_classifier import ExitClassifier
 from fastbert_tf.layers import Block, Embeddings, SelfAttention
 from fastbert_tf.model import AllExits
 from fastbert_tf.optimization import LinearWarmupDecay
-from fastbert_tf.segments import build_segments
+from fastbert_tf.segments import Segment, build_segments
 
 from ..tiny_models import (
     POSITIONS,
@@ -76,9 +81,19 @@ def _layer(kind: type, **kwargs: Any) -> Callable[[], Any]:
     return make
 
 
+@functools.cache
+def _network(pooling: str = "first") -> FastBertClassifier:
+    return random_model(num_hidden_layers=2, classifier_pooling=pooling)
+
+
+@functools.cache
+def _segments(pooling: str) -> list[Segment]:
+    return build_segments(_network(pooling))
+
+
 def _model(wrap: Callable[[Any], Any]) -> Callable[[], Any]:
     def make() -> Any:
-        model = wrap(random_model(num_hidden_layers=2))
+        model = wrap(_network())
 
         def call(token_ids: Any, token_type_ids: Any, mask: Any) -> Any:
             return model(
@@ -95,11 +110,7 @@ def _model(wrap: Callable[[Any], Any]) -> Callable[[], Any]:
 
 
 def _segment(index: int, pooling: str = "first") -> Callable[[], Any]:
-    def make() -> Any:
-        model = random_model(num_hidden_layers=2, classifier_pooling=pooling)
-        return build_segments(model)[index].function
-
-    return make
+    return lambda: _segments(pooling)[index].function
 
 
 def _schedule(step: tf.Tensor) -> Any:

@@ -1,5 +1,6 @@
 """What every layer and segment promises, and that none is missing."""
 
+import functools
 import importlib
 import inspect
 import pathlib
@@ -16,7 +17,7 @@ from fastbert_tf import segments
 
 from ..tiny_models import tiny_config
 from ..tolerances import tolerance
-from .registry import CASES, ELSEWHERE, Case
+from .registry import CASES, ELSEWHERE
 
 KINDS = (
     keras.layers.Layer,
@@ -24,18 +25,18 @@ KINDS = (
     keras.optimizers.schedules.LearningRateSchedule,
     segments.Segment,
 )
-MADE = {}
 
 
+@functools.cache
 def made(name: str) -> Any:
     """The thing under test, built once."""
-    if name not in MADE:
-        MADE[name] = CASES[name].make()
-    return MADE[name]
+    return CASES[name].make()
 
 
-def traced(name: str, case: Case) -> Any:
-    """A `tf.function` of unknown rows and positions."""
+@functools.cache
+def traced(name: str) -> Any:
+    """A `tf.function` of unknown rows and positions, traced once."""
+    case = CASES[name]
     specs = [
         tf.TensorSpec([None] * min(x.ndim, 2) + list(x.shape[2:]), x.dtype)
         for x in case.arguments(2)
@@ -61,7 +62,7 @@ def assert_close(result: Any, expected: Any) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_tracing_with_unknown_rows_equals_eager(name: str) -> None:
     case = CASES[name]
-    function = traced(name, case)
+    function = traced(name)
     for rows in (2, 5):
         arguments = [tf.constant(x) for x in case.arguments(rows)]
         assert_close(function(*arguments), made(name)(*arguments))
@@ -72,7 +73,7 @@ def test_tracing_with_unknown_rows_equals_eager(name: str) -> None:
 def test_no_rows_are_a_normal_case(name: str) -> None:
     case = CASES[name]
     arguments = [tf.constant(x) for x in case.arguments(0)]
-    results = [made(name)(*arguments), traced(name, case)(*arguments)]
+    results = [made(name)(*arguments), traced(name)(*arguments)]
     for output in tf.nest.flatten(results):
         assert output.shape[0] == 0
 
@@ -84,7 +85,7 @@ def test_a_saved_model_gives_the_same_after_loading(
     case = CASES[name]
     module = tf.Module()
     module.layer = made(name)
-    module.run = traced(name, case)
+    module.run = traced(name)
     if "segment" in name:
         module.run = made(name)
     arguments = [tf.constant(x) for x in case.arguments(3)]

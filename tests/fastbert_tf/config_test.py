@@ -27,7 +27,7 @@ def test_config_cannot_be_changed() -> None:
 
 
 def test_unknown_keys_are_refused_by_name() -> None:
-    with pytest.raises(ValueError, match="Received: .'colour', 'depth'."):
+    with pytest.raises(ValueError, match=r"Received: .'colour', 'depth'."):
         FastBertConfig.from_dict({"depth": 1, "colour": 2})
 
 

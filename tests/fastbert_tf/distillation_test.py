@@ -99,7 +99,7 @@ def test_loss_round_trip_keeps_its_settings() -> None:
 
 
 def test_an_unknown_loss_is_refused() -> None:
-    with pytest.raises(ValueError, match="one of .*Received: loss='mse'"):
+    with pytest.raises(ValueError, match=r"one of .*: loss='mse'"):
         DistillationLoss("mse")
 
 
@@ -200,9 +200,8 @@ def test_student_accuracy_is_the_mean_of_the_students() -> None:
 
 def test_afterwards_the_model_is_trainable_as_before() -> None:
     one = distiller()
-    expected = [
-        w.trainable for w in random_model(1, num_hidden_layers=3).weights
-    ]
+    fresh = FastBertClassifier(small_config())
+    expected = [weight.trainable for weight in fresh.weights]
     step(one, None)
     assert [w.trainable for w in one.model.weights] == expected
 

@@ -85,13 +85,13 @@ def test_no_rows_give_no_answers() -> None:
 
 
 def test_logits_of_one_exit_without_axis_are_refused() -> None:
-    with pytest.raises(ValueError, match="Received: shape .9, 5."):
+    with pytest.raises(ValueError, match=r"Received: shape \(9, 5\)"):
         simulate_exits(LOGITS[0], 0.5)
 
 
 @pytest.mark.parametrize("speed", [-0.1, 1.1, np.nan, np.inf, [0.5, np.nan]])
 def test_speeds_outside_the_range_are_refused(speed: Any) -> None:
-    with pytest.raises(ValueError, match="must be in .0, 1.. Received: speed="):
+    with pytest.raises(ValueError, match=r"must be in \[0, 1\]\. Received"):
         check_speed(speed, 2)
 
 

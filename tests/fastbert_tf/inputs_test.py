@@ -67,7 +67,7 @@ def test_another_rank_is_refused_by_name(inputs: Inputs, name: str) -> None:
 
 def test_different_shapes_are_refused(inputs: Inputs) -> None:
     inputs["token_type_ids"] = inputs["token_type_ids"][:, :-1]
-    with pytest.raises(ValueError, match="one shape .*token_type_ids"):
+    with pytest.raises(ValueError, match=r"one shape .*token_type_ids"):
         check_inputs(inputs, CONFIG)
 
 

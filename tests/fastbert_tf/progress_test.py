@@ -42,7 +42,8 @@ def test_without_a_terminal_an_epoch_is_a_line(
     fitted(Progress())
     output = capsys.readouterr().out
     assert output.count("loss:") == 2
-    assert "\r" not in output and "\b" not in output
+    assert "\r" not in output
+    assert "\b" not in output
 
 
 def test_exits_are_not_in_the_bar(capsys: pytest.CaptureFixture) -> None:

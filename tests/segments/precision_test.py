@@ -81,5 +81,5 @@ def test_a_copy_holds_the_rounded_weights_and_leaves_the_layer() -> None:
 
 @pytest.mark.parametrize("precision", ["float16", "", None])
 def test_an_unknown_precision_is_refused(precision: str | None) -> None:
-    with pytest.raises(ValueError, match="one of .'float32', 'bfloat16'."):
+    with pytest.raises(ValueError, match=r"one of \['float32', 'bfloat16'\]"):
         check_precision(precision)
