@@ -43,12 +43,31 @@ def check_inputs(
         raise ValueError(
             f"Inputs must have one shape [B, S]. Received: {shapes}."
         )
-    _check_length(arrays["token_ids"], config.max_position_embeddings)
+    length = arrays["token_ids"].shape[1]
+    _check_length(length, config.max_position_embeddings)
     _check_range("token_ids", arrays, config.vocab_size)
     _check_range("token_type_ids", arrays, config.type_vocab_size)
     _check_range("padding_mask", arrays, 2)
     _check_rows_not_empty(arrays["padding_mask"])
     return {name: tf.constant(x, tf.int32) for name, x in arrays.items()}
+
+
+def check_preprocessor(
+    vocab_size: int, sequence_length: int, config: FastBertConfig
+) -> None:
+    """Refuses a preprocessor whose ids or lengths the model has no row for.
+
+    Args:
+        vocab_size, sequence_length: of a `TextPreprocessor`.
+        config: `FastBertConfig` of the model it is to feed.
+    """
+    if vocab_size != config.vocab_size:
+        raise ValueError(
+            f"The vocabulary must have {config.vocab_size} tokens, the rows "
+            f"of the embedding. Received: {vocab_size}. Use the vocabulary "
+            "that belongs to the checkpoint."
+        )
+    _check_length(sequence_length, config.max_position_embeddings)
 
 
 def _check_kind(name: str, array: np.ndarray) -> None:
@@ -64,8 +83,7 @@ def _check_kind(name: str, array: np.ndarray) -> None:
         )
 
 
-def _check_length(token_ids: np.ndarray, num_positions: int) -> None:
-    length = token_ids.shape[1]
+def _check_length(length: int, num_positions: int) -> None:
     if not 1 <= length <= num_positions:
         raise ValueError(
             f"Rows must be 1 to {num_positions} tokens long, the size of the "

@@ -11,6 +11,7 @@ from keras import ops
 from . import checkpoints
 from .config import FastBertConfig
 from .exit_classifier import ExitClassifier
+from .inputs import check_preprocessor
 from .layers import Block, Embeddings
 
 Inputs = Mapping[str, Any]
@@ -178,9 +179,16 @@ class FastBertClassifier(keras.Model):
             training: how it was trained, kept as it is (plain JSON values).
 
         Raises:
-            ValueError: `labels` are not C different names, or `path` is
-                something else than a FastBERT folder.
+            ValueError: `labels` are not C different names, `preprocessor`
+                belongs to another model, or `path` is something else than a
+                FastBERT folder.
         """
+        if preprocessor is not None:
+            check_preprocessor(
+                preprocessor.vocab_size,
+                preprocessor.sequence_length,
+                self.config,
+            )
         tensors = {
             name: weight.numpy()
             for name, weight in self.named_weights().items()

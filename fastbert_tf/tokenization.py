@@ -11,6 +11,7 @@ import tensorflow as tf
 import tensorflow_text
 
 from . import templates, unicode_table
+from .checkpoints import fetch
 from .texts import Texts, as_texts
 from .tokenizer_settings import DEFAULTS, check_settings, find_settings
 from .vocabulary import CLS, PAD, SEP, UNKNOWN, Vocabulary, read_vocabulary
@@ -120,8 +121,8 @@ class TextPreprocessor(tf.Module):
         otherwise, which takes one or two seconds.
 
         Args:
-            folder: a checkpoint folder with a `vocab.txt`, or the path of a
-                vocabulary file.
+            folder: a checkpoint folder with a `vocab.txt`, the path of a
+                vocabulary file, or a name on the Hugging Face hub.
             sequence_length: int, optional.
             template: "bert" or "uer", optional.
             do_lower_case: bool, optional.
@@ -130,7 +131,7 @@ class TextPreprocessor(tf.Module):
             FileNotFoundError: if there is no vocabulary.
             ValueError: if a file or a setting is refused.
         """
-        path = pathlib.Path(folder)
+        path = pathlib.Path(fetch(folder))
         if path.is_dir():
             folder, path = path, path / VOCABULARY_FILE
         else:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
@@ -29,9 +29,8 @@ from fastbert_tf.evaluation import (
     evaluate_exits,
     evaluate_speeds,
 )
-from fastbert_tf.inputs import INPUT_NAMES
 from fastbert_tf.minilm import NUM_LAYERS, encoder_folder
-from fastbert_tf.report import format_table, report_table
+from fastbert_tf.report import format_table
 from fastbert_tf.tables import TableReader
 from fastbert_tf.training import (
     TrainingSettings,
@@ -42,7 +41,13 @@ from fastbert_tf.training import (
 from .driver import Driver
 from .prediction import predict_texts
 from .segment import build_segments
-from .timing import Timing, time_in_turn
+from .timing import (
+    FULL_DEPTH,
+    Timing,
+    speed_name,
+    time_in_turn,
+    timed_runs,
+)
 
 SPEEDS = (0.0, 0.1, 0.3, 0.5, 0.8)
 PREDICTION_SPEED = 0.5
@@ -51,7 +56,6 @@ SEQUENCE_LENGTH = 48
 BATCH_SIZE = 32
 # Batch size to the number of batches that are timed.
 TIMED_BATCHES = {32: 5, 1: 40}
-FULL_DEPTH = "full depth"
 NEW_TEXTS = (
     "Sorts the elements of an array along one axis, in place.",
     "Opens a socket and waits until the server answers.",
@@ -199,7 +203,9 @@ class Demonstration:
         for batch_size, num_batches in TIMED_BATCHES.items():
             test = self.dataset("test", trained.preprocessor, batch_size)
             batches = [inputs for inputs, _ in test.take(num_batches)]
-            timings[batch_size] = time_in_turn(timed_runs(trained, batches))
+            timings[batch_size] = time_in_turn(
+                timed_runs(trained.model, trained.driver, batches, SPEEDS)
+            )
         return timings
 
     def examples(self) -> list[Row]:
@@ -211,53 +217,35 @@ class Demonstration:
         return [first[label] for label in PACKAGES] + new
 
 
-def timed_runs(
-    trained: Trained, batches: Sequence[Mapping[str, Any]]
-) -> dict[str, Callable[[], Any]]:
-    """What is timed: the baseline, then the driver at every speed."""
-    forward = full_depth_graph(trained.model)
-    driver = trained.driver
-
-    def at_full_depth() -> None:
-        for inputs in batches:
-            forward(inputs).numpy()
-
-    def at(speed: float) -> Callable[[], None]:
-        def run() -> None:
-            for inputs in batches:
-                driver.predict(inputs, speed)
-
-        return run
-
-    runs = {report_key(speed): at(speed) for speed in SPEEDS}
-    return {FULL_DEPTH: at_full_depth, **runs}
-
-
-def full_depth_graph(model: FastBertClassifier) -> Callable[..., tf.Tensor]:
-    """The whole network as one graph: all blocks and the teacher alone."""
-    spec = tf.TensorSpec([None, None], tf.int32)
-    return tf.function(
-        lambda inputs: model(inputs, training=False),
-        input_signature=[dict.fromkeys(INPUT_NAMES, spec)],
-        autograph=False,
-    )
-
-
-def report_key(speed: float) -> str:
-    """The name of a speed among what is timed."""
-    return f"speed {speed:g}"
-
-
 def trade_off_table(reports: Reports, timings: Mapping[int, Timing]) -> str:
-    """Full depth and every speed: accuracy, FLOPs and time."""
-    names = [FULL_DEPTH, *map(report_key, SPEEDS)]
-    columns = {
+    """Full depth and every speed: accuracy, depth, FLOPs and time."""
+    lines = [reports.by_exit[-1], *reports.by_speed]
+    names = [FULL_DEPTH, *map(speed_name, SPEEDS)]
+    times = {
         f"time, batch {batch_size}": [
             f"{timing.speedup(name, FULL_DEPTH):.2f}x" for name in names
         ]
         for batch_size, timing in timings.items()
     }
-    return report_table([reports.by_exit[-1], *reports.by_speed], columns)
+    return format_table(
+        {
+            "": names,
+            "accuracy %": [f"{100 * line.accuracy:.1f}" for line in lines],
+            "mean depth": [f"{line.mean_depth:.2f}" for line in lines],
+            "FLOPs": [f"{line.flops_speedup:.2f}x" for line in lines],
+            **times,
+        }
+    )
+
+
+def exit_table(reports: Reports) -> str:
+    """How many test texts left at each segment, by speed."""
+    counts = [report.exit_histogram for report in reports.by_speed]
+    columns = {
+        f"M{i}": [str(count) for count in column]
+        for i, column in enumerate(zip(*counts, strict=True))
+    }
+    return format_table({"": [speed_name(s) for s in SPEEDS], **columns})
 
 
 def prediction_table(trained: Trained, rows: Sequence[Row]) -> str:

@@ -20,6 +20,7 @@ from absl import app, flags, logging
 from .. import checkpoints
 from ..data import load_dataset
 from ..distillation import LOSSES
+from ..inputs import check_preprocessor
 from ..model import FastBertClassifier
 from ..progress import log_callbacks
 from ..tables import read_labels
@@ -184,6 +185,9 @@ def _load(
         sequence_length=values.seq_length,
         template=model.origin.get("template"),
         do_lower_case=values.do_lower_case,
+    )
+    check_preprocessor(
+        preprocessor.vocab_size, preprocessor.sequence_length, model.config
     )
     return model, preprocessor
 

@@ -28,14 +28,14 @@ from fastbert_tf.training import TrainingSettings
 
 from ..demonstration import (
     BATCH_SIZE,
-    FULL_DEPTH,
     PREDICTION_SPEED,
     SEQUENCE_LENGTH,
     Demonstration,
+    exit_table,
     prediction_table,
     trade_off_table,
 )
-from ..timing import Timing
+from ..timing import FULL_DEPTH, Timing
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -85,7 +85,7 @@ def _train(demo: Demonstration, start: float) -> None:
     model, preprocessor = demo.load_encoder()
     print(
         f"{len(model.blocks)} blocks of width {model.config.hidden_size}: "
-        "each pretrained block stands twice. The exit classifier on every "
+        "each pretrained block stands twice.\nThe exit classifier on every "
         "block starts fresh."
     )
     settings = demo.settings
@@ -114,6 +114,7 @@ def _show(demo: Demonstration, start: float) -> None:
     timings = demo.time(trained)
     print(trade_off_table(reports, timings), end="\n\n")
     _print_baseline(timings)
+    print(f"Where the texts left:\n\n{exit_table(reports)}\n")
     print(f"The curve, and every exit used alone: {demo.plot_path}")
     _title(6, f"A few answers at speed {PREDICTION_SPEED:g}", start)
     print(prediction_table(trained, demo.examples()))
@@ -136,13 +137,14 @@ def _print_texts(corpus: Mapping[str, Sequence[Row]], folder: Path) -> None:
 
 def _print_baseline(timings: Mapping[int, Timing]) -> None:
     print(
-        "Time is over full depth: all blocks and the teacher as one compiled "
-        "graph, float32, same\nbatches, run in turn in this process, median "
-        "of five rounds:"
+        "FLOPs and time are speed-ups over full depth: all blocks and the "
+        "teacher alone.\nTime: measured in turn in this process on the same "
+        "batches, float32, full depth\nas one compiled graph, median of five "
+        "rounds. Seconds at full depth:"
     )
     for batch_size, timing in timings.items():
         seconds = timing.median(FULL_DEPTH)
-        print(f"  batch size {batch_size}: {seconds:.2f} s at full depth")
+        print(f"  batch size {batch_size}: {seconds:.2f} s")
 
 
 def _title(number: int, text: str, start: float) -> None:

@@ -18,7 +18,8 @@ from fastbert_tf import (
     normalized_entropy,
 )
 from fastbert_tf.distillation import DistillationLoss
-from fastbert_tf.exit_classifier import ExitClassifier
+from fastbert_tf.exit_classifier import ClassifierAttention, ExitClassifier
+from fastbert_tf.inputs import INPUT_NAMES
 from fastbert_tf.layers import Block, Embeddings, SelfAttention
 from fastbert_tf.model import AllExits
 from fastbert_tf.optimization import LinearWarmupDecay
@@ -91,22 +92,19 @@ def _segments(pooling: str) -> list[Segment]:
     return build_segments(_network(pooling))
 
 
+class _ByPosition(tf.Module):
+    """A model whose inputs are given one after another."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self.model(dict(zip(INPUT_NAMES, arguments, strict=True)))
+
+
 def _model(wrap: Callable[[Any], Any]) -> Callable[[], Any]:
-    def make() -> Any:
-        model = wrap(_network())
-
-        def call(token_ids: Any, token_type_ids: Any, mask: Any) -> Any:
-            return model(
-                {
-                    "token_ids": token_ids,
-                    "token_type_ids": token_type_ids,
-                    "padding_mask": mask,
-                }
-            )
-
-        return call
-
-    return make
+    return lambda: _ByPosition(wrap(_network()))
 
 
 def _segment(index: int, pooling: str = "first") -> Callable[[], Any]:
@@ -123,6 +121,11 @@ CASES = {
         _layer(SelfAttention, width=12, num_heads=2),
         _states,
         ("SelfAttention",),
+    ),
+    "classifier_attention": Case(
+        _layer(ClassifierAttention, width=12, num_heads=2),
+        _states,
+        ("ClassifierAttention",),
     ),
     "block": Case(_layer(Block), _states, ("Block",)),
     "exit_classifier": Case(
@@ -166,4 +169,5 @@ ELSEWHERE = {
     "simulate_exits": "exits_test.py: NumPy, the oracle itself",
     "Driver": "driver_test.py: a loop in Python over segments",
     "ConfiguredLayer": "the base of the layers",
+    "FanInInitialized": "the base of the exit classifier's layers",
 }

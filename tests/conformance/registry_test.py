@@ -107,7 +107,7 @@ def test_a_saved_segment_holds_its_own_weights_only(
     own = 4 * sum(part.count_params() for part in parts)
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     size = sum(path.stat().st_size for path in files)
-    assert own < size < own + 100_000 < 2 * own
+    assert own < size < 1.5 * own
 
 
 @pytest.mark.slow

@@ -67,6 +67,16 @@ def test_half_precision_gives_finite_float32_logits(
     assert np.isfinite(logits).all()
 
 
+def test_fresh_kernels_are_uniform_within_their_fan_in() -> None:
+    layer = ExitClassifier(tiny_config(classifier_hidden_size=128))
+    layer.build()
+    for weight in layer.weights:
+        if weight.path.endswith("kernel"):
+            scaled = weight.numpy() * weight.shape[0] ** 0.5
+            assert np.abs(scaled).max() <= 1.0
+            assert scaled.std() == pytest.approx(3**-0.5, rel=0.1)
+
+
 def test_parameters_are_those_of_the_paper() -> None:
     layer = ExitClassifier(
         tiny_config(

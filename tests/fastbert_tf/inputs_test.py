@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fastbert_tf.inputs import INPUT_NAMES, check_inputs
+from fastbert_tf.inputs import INPUT_NAMES, check_inputs, check_preprocessor
 
 from ..tiny_models import Inputs, tiny_config, tiny_inputs
 
@@ -111,3 +111,16 @@ def test_rows_longer_than_the_position_table_are_refused(
 def test_the_whole_position_table_may_be_used() -> None:
     inputs = tiny_inputs(positions=11)
     assert check_inputs(inputs, CONFIG)["token_ids"].shape == (3, 11)
+
+
+def test_a_vocabulary_of_another_size_is_refused() -> None:
+    config = tiny_config()
+    with pytest.raises(ValueError, match="must have 23 tokens.*Received: 22"):
+        check_preprocessor(22, 7, config)
+
+
+def test_a_preprocessor_longer_than_the_position_table_is_refused() -> None:
+    config = tiny_config()
+    length = config.max_position_embeddings + 1
+    with pytest.raises(ValueError, match=f"Received: {length}"):
+        check_preprocessor(config.vocab_size, length, config)

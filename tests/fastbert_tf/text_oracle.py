@@ -8,8 +8,8 @@ import random
 import pytest
 import transformers
 
-from fastbert_tf import unicode_table
 from fastbert_tf.tokenization import TextPreprocessor
+from fastbert_tf.unicode_table import build_unicode_table
 from fastbert_tf.vocabulary import SPECIAL_TOKENS, Vocabulary
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEXYZ0123456789éßıøñжשع"
@@ -48,7 +48,7 @@ ODD_TEXTS = (
 @functools.cache
 def table(do_lower_case):
     """The table of code points, built once for all tests of a process."""
-    return unicode_table.build_unicode_table(do_lower_case)
+    return build_unicode_table(do_lower_case)
 
 
 @functools.cache

@@ -20,7 +20,7 @@ from ...tiny_texts import TEXTS, TOKENS, write_vocabulary
 
 LABELS = ["one", "two", "three", "four", "fünf"]
 OVERFLOWING = "three"  # Of this word the model has enormous embeddings.
-SOUND = [text for text in TEXTS if OVERFLOWING not in text.split()]
+SOUND = [text for text in TEXTS if OVERFLOWING not in text.split()[:7]]
 
 
 def run(folder: pathlib.Path, **given: Any) -> int | None:
