@@ -67,7 +67,8 @@ class ExitResult:
     def probabilities(self) -> np.ndarray:
         """float32 `[B, C]`: softmax of the logits, NaN without an answer."""
         finite = np.where(self.is_valid[:, None], self.logits, np.nan)
-        shifted = finite - finite.max(axis=-1, keepdims=True)
+        with np.errstate(over="ignore"):
+            shifted = finite - finite.max(axis=-1, keepdims=True)
         exponentials = np.exp(shifted)
         return exponentials / exponentials.sum(axis=-1, keepdims=True)
 

@@ -28,11 +28,15 @@ def normalized_entropy(logits: Any) -> Any:
         xp, logits = np, logits.astype(np.float32)
     else:
         xp, logits = ops, ops.cast(logits, "float32")
-    with np.errstate(invalid="ignore"):
-        shifted = logits - xp.max(logits, axis=-1, keepdims=True)
+    # `initial` lets no rows pass: without it Keras refuses an empty tensor.
+    largest = xp.max(logits, axis=-1, keepdims=True, initial=-math.inf)
+    with np.errstate(invalid="ignore", over="ignore"):
+        shifted = logits - largest
         exponentials = xp.exp(shifted)
         total = xp.sum(exponentials, axis=-1, keepdims=True)
-        log_probabilities = shifted - xp.log(total)
-        terms = exponentials / total * log_probabilities
-    entropy = -xp.sum(terms, axis=-1) / math.log(logits.shape[-1])
-    return xp.clip(entropy, 0.0, 1.0)
+        # A class so unlikely that its log overflows adds 0, not 0 * inf.
+        surprise = xp.minimum(xp.log(total) - shifted, 1e9)
+        terms = exponentials / total * surprise
+    entropy = xp.sum(terms, axis=-1) / math.log(logits.shape[-1])
+    is_finite = xp.all(xp.isfinite(logits), axis=-1)
+    return xp.where(is_finite, xp.clip(entropy, 0.0, 1.0), math.nan)
