@@ -18,8 +18,8 @@ def seed() -> int:
 
 @pytest.fixture(scope="session")
 def models() -> list[FastBertClassifier]:
-    """Random models, to be left as they are."""
-    return [random_model(seed) for seed in (36, 5)]
+    """Random models of four and of two blocks, to be left as they are."""
+    return [random_model(36), random_model(5, num_hidden_layers=2)]
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,13 @@ KINDS = (
     segments.Segment,
 )
 
+# Whole models are saved in the slow tier: their parts are in this one.
+WHOLE = ("model", "all_exits", "distiller")
+SAVED = [
+    pytest.param(name, marks=pytest.mark.slow if name in WHOLE else ())
+    for name in CASES
+]
+
 
 @functools.cache
 def made(name: str) -> Any:
@@ -78,7 +85,7 @@ def test_no_rows_are_a_normal_case(name: str) -> None:
         assert output.shape[0] == 0
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", SAVED)
 def test_a_saved_model_gives_the_same_after_loading(
     name: str, tmp_path: pathlib.Path
 ) -> None:

@@ -75,31 +75,29 @@ def test_block_ignores_what_stands_in_padding(block: Block) -> None:
     np.testing.assert_array_equal(one.numpy()[real], two.numpy()[real])
 
 
-@pytest.mark.parametrize("rows", [0, 1, 6])
-def test_traced_block_of_unknown_batch_equals_eager(
-    block: Block, rows: int
-) -> None:
+def test_traced_block_of_unknown_batch_equals_eager(block: Block) -> None:
     specs = [
         tf.TensorSpec([None, None, 12]),
         tf.TensorSpec([None, None], tf.int32),
     ]
     traced = tf.function(block, input_signature=specs, autograph=False)
-    mask = tiny_inputs(rows)["padding_mask"]
-    eager = block(states(rows), mask)
-    np.testing.assert_allclose(traced(states(rows), mask), eager, **tolerance())
+    for rows in (0, 1, 6):
+        x, mask = states(rows), tiny_inputs(rows)["padding_mask"]
+        np.testing.assert_allclose(
+            traced(x, mask), block(x, mask), **tolerance()
+        )
 
 
-@pytest.mark.parametrize("rows", [0, 2])
 def test_traced_embeddings_of_unknown_batch_equal_eager(
-    embeddings: Embeddings, rows: int
+    embeddings: Embeddings,
 ) -> None:
     specs = [tf.TensorSpec([None, None], tf.int32)] * 2
     traced = tf.function(embeddings, input_signature=specs, autograph=False)
-    inputs = tiny_inputs(rows)
-    arguments = inputs["token_ids"], inputs["token_type_ids"]
-    np.testing.assert_allclose(
-        traced(*arguments), embeddings(*arguments), **tolerance()
-    )
+    for rows in (0, 2):
+        ids = list(tiny_inputs(rows).values())[:2]
+        np.testing.assert_allclose(
+            traced(*ids), embeddings(*ids), **tolerance()
+        )
 
 
 @pytest.mark.parametrize(

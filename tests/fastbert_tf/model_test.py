@@ -62,18 +62,18 @@ def test_predict_takes_batches_of_any_size(models: Models) -> None:
     np.testing.assert_allclose(logits, expected, **tolerance())
 
 
-@pytest.mark.parametrize("rows", [0, 1, 6])
-def test_traced_with_unknown_batch_equals_eager(
-    models: Models, rows: int
-) -> None:
+def test_traced_with_unknown_batch_equals_eager(models: Models) -> None:
+    model = models[1]
     ids = tf.TensorSpec([None, None], tf.int32)
     signature = [dict.fromkeys(tiny_inputs(), ids)]
     traced = tf.function(
-        models[0].exit_logits, input_signature=signature, autograph=False
+        model.exit_logits, input_signature=signature, autograph=False
     )
-    inputs = tiny_inputs(rows)
-    eager = models[0].exit_logits(inputs)
-    np.testing.assert_allclose(traced(inputs), eager, **tolerance())
+    for rows in (0, 1, 6):
+        eager = model.exit_logits(tiny_inputs(rows))
+        np.testing.assert_allclose(
+            traced(tiny_inputs(rows)), eager, **tolerance()
+        )
 
 
 def test_config_round_trip_gives_the_same_model(models: Models) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from fastbert_tf import FastBertClassifier
+from fastbert_tf.exit_classifier import ExitClassifier
 from fastbert_tf.training import (
     TrainingSettings,
     distill_students,
@@ -30,6 +31,27 @@ SETTINGS = TrainingSettings(
 )
 
 
+class TraceCounter(keras.callbacks.Callback):
+    """How often the exit classifiers were called, after every epoch.
+
+    A step that is traced calls them while it is traced and never again.
+    """
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        super().__init__()
+        self.num_calls, self.after_epochs = 0, []
+        call = ExitClassifier.call
+
+        def counted(layer: ExitClassifier, *args: Any, **kwargs: Any) -> Any:
+            self.num_calls += 1
+            return call(layer, *args, **kwargs)
+
+        patch.setattr(ExitClassifier, "call", counted)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self.after_epochs.append(self.num_calls)
+
+
 class Trained(NamedTuple):
     """A model after both stages, and what was seen on the way."""
 
@@ -39,6 +61,7 @@ class Trained(NamedTuple):
     teacher_logits: np.ndarray
     history1: dict[str, list[float]]
     history2: dict[str, list[float]]
+    num_calls: list[int]
 
 
 @pytest.fixture(scope="module")
@@ -53,11 +76,21 @@ def trained() -> Trained:
     model = FastBertClassifier(config)
     train, dev = toy_dataset(), toy_dataset(20, seed=1)
     fresh = values(model.weights)
-    history1 = train_backbone(model, train, dev, SETTINGS)
+    with pytest.MonkeyPatch.context() as patch:
+        counter = TraceCounter(patch)
+        history1 = train_backbone(model, train, dev, SETTINGS, [counter])
     after_stage1 = values(model.weights)
     logits = model(toy_rows()[0]).numpy()
     history2 = distill_students(model, train, dev, SETTINGS)
-    return Trained(model, fresh, after_stage1, logits, history1, history2)
+    return Trained(
+        model,
+        fresh,
+        after_stage1,
+        logits,
+        history1,
+        history2,
+        counter.after_epochs,
+    )
 
 
 def accuracies(model: FastBertClassifier) -> list[float]:
@@ -71,6 +104,13 @@ def test_both_stages_learn_the_problem(trained: Trained) -> None:
     student, teacher = accuracies(trained.model)
     assert teacher > 0.8  # Chance is 0.2.
     assert student > 0.8
+
+
+def test_batches_of_one_shape_are_traced_in_the_first_epoch_only(
+    trained: Trained,
+) -> None:
+    assert len(trained.num_calls) == SETTINGS.epochs
+    assert len(set(trained.num_calls)) == 1
 
 
 def test_stage_one_trains_all_but_the_students(trained: Trained) -> None:
@@ -143,11 +183,11 @@ def eagerly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(stage: Any, callback: keras.callbacks.Callback, **changes: Any) -> Any:
-    """A model after three epochs of two steps."""
+    """A model after three epochs of one step."""
     model = FastBertClassifier(tiny_config(num_hidden_layers=2))
     rates = {"learning_rate": 1e-2, "distill_learning_rate": 1e-2, **changes}
     settings = TrainingSettings(epochs=3, distill_epochs=3, **rates)
-    data = toy_dataset(8, batch_size=4)
+    data = toy_dataset(8)
     stage(model, data, data, settings, [callback])
     return model
 
@@ -202,7 +242,7 @@ def test_an_all_nan_epoch_is_never_the_best() -> None:
     teacher = model.exit_classifiers[-1].logits_dense
     teacher.bias.assign([-9.0, 9.0, 0.0, 0.0, 0.0])
     settings = TrainingSettings(epochs=3, learning_rate=1e-5)
-    data = toy_dataset(8, batch_size=4)
+    data = toy_dataset(8)
     zeros = data.map(lambda inputs, label: (inputs, 0 * label))
     spoiler = Spoiler()
     with pytest.raises(FloatingPointError):

@@ -19,6 +19,12 @@ from ..tolerances import EXACT, tolerance
 Drivers = list[Driver]
 Models = list[FastBertClassifier]
 
+LIGHT = settings(
+    max_examples=25,
+    deadline=None,
+    # The seed is set once for all examples, which is as it should be.
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 SPEEDS = st.sampled_from([0.0, 1.0]) | st.floats(0, 1, width=32)
 
 
@@ -41,20 +47,34 @@ def assert_equal(
     )
 
 
-@settings(
-    max_examples=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-@given(
-    which=st.integers(0, 1),
-    num_rows=st.sampled_from([0, 1, 7, 64]),
-    positions=st.integers(2, 11),
-    padding=st.integers(0, 3),
-    speed=SPEEDS | st.lists(SPEEDS, min_size=64, max_size=64),
-    data_seed=st.integers(0, 99),
-)
+BATCHES = {
+    "which": st.integers(0, 1),
+    "num_rows": st.sampled_from([0, 1, 7, 64]),
+    "positions": st.integers(2, 11),
+    "padding": st.integers(0, 3),
+    "speed": SPEEDS | st.lists(SPEEDS, min_size=64, max_size=64),
+    "data_seed": st.integers(0, 99),
+}
+
+
+@LIGHT
+@given(batch=st.fixed_dictionaries(BATCHES))
 def test_driver_equals_the_oracle(
+    models: Models, drivers: Drivers, batch: dict[str, Any]
+) -> None:
+    check_batch(models, drivers, **batch)
+
+
+@pytest.mark.slow
+@settings(LIGHT, max_examples=200)
+@given(batch=st.fixed_dictionaries(BATCHES))
+def test_driver_equals_the_oracle_on_many_batches(
+    models: Models, drivers: Drivers, batch: dict[str, Any]
+) -> None:
+    check_batch(models, drivers, **batch)
+
+
+def check_batch(
     models: Models,
     drivers: Drivers,
     which: int,
@@ -64,6 +84,7 @@ def test_driver_equals_the_oracle(
     speed: Any,
     data_seed: int,
 ) -> None:
+    """One batch through a driver and through the oracle."""
     inputs = tiny_inputs(num_rows, positions, data_seed)
     if isinstance(speed, list):
         speed = np.array(speed[:num_rows])
@@ -74,11 +95,7 @@ def test_driver_equals_the_oracle(
     assert_equal(result, expected, settled(exit_logits, speed))
 
 
-@settings(
-    max_examples=6,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@settings(LIGHT, max_examples=6)
 @given(order=st.permutations(range(7)), speed=SPEEDS)
 def test_a_row_does_not_depend_on_order_or_company(
     drivers: Drivers, models: Models, order: list[int], speed: float
@@ -90,11 +107,7 @@ def test_a_row_does_not_depend_on_order_or_company(
     assert_equal(result, ExitResult.concatenate(alone), rows[order])
 
 
-@settings(
-    max_examples=20,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@settings(LIGHT, max_examples=20)
 @given(speeds=st.tuples(SPEEDS, SPEEDS))
 def test_exits_never_grow_with_speed(
     drivers: Drivers, speeds: tuple[float, float]
