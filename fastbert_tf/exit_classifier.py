@@ -85,9 +85,12 @@ class ExitClassifier(FanInInitialized):
             mixed = self.attention(x, padding_mask, training=training)
             is_padding = ops.equal(padding_mask, 0)[:, :, None]
             lowest = ops.cast(_PADDING_VALUE, mixed.dtype)
-            return ops.max(ops.where(is_padding, lowest, mixed), axis=1)
+            mixed = ops.where(is_padding, lowest, mixed)
+            # `initial` lets no rows pass: Keras refuses an empty tensor.
+            return ops.max(mixed, axis=1, initial=_PADDING_VALUE)
         if self.config.classifier_pooling == "last":
-            last = ops.sum(padding_mask, axis=1) - 1  # [B]
+            places = ops.arange(ops.shape(padding_mask)[1], dtype="int32")
+            last = ops.max(padding_mask * places, axis=1, initial=0)  # [B]
             query = ops.take_along_axis(x, last[:, None, None], axis=1)
         else:
             query = x[:, :1]  # [B, 1, classifier_hidden_size]

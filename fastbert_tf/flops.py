@@ -71,7 +71,8 @@ class FlopCounts:
                 f"`exit_index` must be in [0, {self.num_blocks}). Received: "
                 f"exit_index={exit_index}. Pass an exit of this model."
             )
-        return exit_index + 1
+        # Drivers give int32, in which the FLOPs of one block overflow.
+        return np.int64(exit_index) + 1
 
 
 def count_flops(

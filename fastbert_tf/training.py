@@ -91,7 +91,8 @@ def train_backbone(
     model.compile(
         adamw(settings.learning_rate, num_steps, settings.warmup),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
+        # Made here and not in the first trace, which would be done twice.
+        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
     )
     callbacks = [*callbacks, *_keep_best(dev, "val_accuracy", "max")]
     return _fit(model, train, dev, settings.epochs, callbacks)
@@ -136,20 +137,34 @@ def steps_per_epoch(dataset: tf.data.Dataset) -> int:
     return count
 
 
-def _keep_best(
-    dev: tf.data.Dataset | None, monitor: str, mode: str
-) -> list[keras.callbacks.Callback]:
-    """What puts the best epoch back when training ends; it never stops it."""
-    if dev is None:
-        return []
-    return [
-        keras.callbacks.EarlyStopping(
+class KeepBest(keras.callbacks.EarlyStopping):
+    """Puts the best epoch back when training ends, and never stops it.
+
+    An epoch whose loss is not finite is not looked at: NaN logits answer
+    class 0, which a dev set may reward.
+
+    Args:
+        monitor: str, name of the value compared.
+        mode: str, `"min"` or `"max"`.
+    """
+
+    def __init__(self, monitor: str, mode: str) -> None:
+        super().__init__(
             monitor=monitor,
             mode=mode,
             patience=sys.maxsize,
             restore_best_weights=True,
         )
-    ]
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if all(math.isfinite(logs[name]) for name in ("loss", "val_loss")):
+            super().on_epoch_end(epoch, logs)
+
+
+def _keep_best(
+    dev: tf.data.Dataset | None, monitor: str, mode: str
+) -> list[keras.callbacks.Callback]:
+    return [] if dev is None else [KeepBest(monitor, mode)]
 
 
 def _fit(

@@ -18,6 +18,7 @@ import os
 import pathlib
 import zipfile
 import zlib
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -161,7 +162,7 @@ def build_unicode_table(do_lower_case: bool) -> UnicodeTable:
     )
 
 
-def _ask_tokenizers(do_lower_case: bool):
+def _ask_tokenizers(do_lower_case: bool) -> Iterator[tuple[int, str]]:
     """Yields each code point with its words, joined by spaces."""
     from tokenizers import normalizers, pre_tokenizers
 

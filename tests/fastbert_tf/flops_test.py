@@ -128,3 +128,12 @@ def _product_flops(op):
     transposed = [k for k in ("transpose_a", "adj_x") if k in op.node_def.attr]
     assert not op.get_attr(transposed[0])
     return 2 * result.num_elements() * left[-1]
+
+
+def test_the_exits_of_a_driver_do_not_overflow():
+    counts = count_flops(FastBertConfig(), 128)
+    exit_index = np.array([0, 11], np.int32)
+    assert counts.leaving_at(exit_index).tolist() == [
+        counts.leaving_at(0),
+        counts.leaving_at(11),
+    ]
