@@ -30,6 +30,7 @@ from ..demonstration import (
     BATCH_SIZE,
     PREDICTION_SPEED,
     SEQUENCE_LENGTH,
+    TIMED_ROUNDS,
     Demonstration,
     exit_table,
     prediction_table,
@@ -48,7 +49,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
     flags.DEFINE_string("work_dir", "demo", "Folder to write to.", values)
     count("seed", 7, 0, "Of texts, weights, dropout and shuffling.")
-    count("rows_per_class", 1_000, 10, "Texts of a class, at most.")
+    count("rows_per_class", 800, 10, "Texts of a class, at most.")
     count("epochs_num", 2, 0, "Epochs of stage 1.")
     count("distill_epochs_num", 3, 0, "Epochs of stage 2.")
 
@@ -139,8 +140,8 @@ def _print_baseline(timings: Mapping[int, Timing]) -> None:
     print(
         "FLOPs and time are speed-ups over full depth: all blocks and the "
         "teacher alone.\nTime: measured in turn in this process on the same "
-        "batches, float32, full depth\nas one compiled graph, median of five "
-        "rounds. Seconds at full depth:"
+        "batches, float32, full depth\nas one compiled graph, median of "
+        f"{TIMED_ROUNDS} rounds. Seconds at full depth:"
     )
     for batch_size, timing in timings.items():
         seconds = timing.median(FULL_DEPTH)
