@@ -193,6 +193,11 @@ def read_labels(
     return sort_labels({row.label for row in rows}, path)
 
 
+def holds_pairs(path: str | os.PathLike, format: str | None = None) -> bool:
+    """Whether the rows of a file are pairs of texts, by its first row."""
+    return next(read_rows(path, format, labelled=False)).text_b is not None
+
+
 def sort_labels(labels: Iterable[str], path: str | os.PathLike) -> list[str]:
     """Integers by value, which must be 0..C-1; other names by spelling."""
     names = sorted(labels)

@@ -38,6 +38,11 @@ class Manifest:
     versions: dict[str, str]
     sha256: dict[str, str]
 
+    @property
+    def pairs(self) -> bool | None:
+        """Whether it was trained on pairs of texts; None if not recorded."""
+        return (self.training or {}).get("pairs")
+
     def to_text(self) -> str:
         """The file: one text for one content, checksum included."""
         fields = {

@@ -120,6 +120,7 @@ def _run_model(
         preprocessor,
         values.batch_size,
         labels=manifest.labels or numbers,
+        pairs=manifest.pairs,
     )
     model = FastBertClassifier.from_pretrained(values.model_dir)
     trace = collect_exits(model, dataset)

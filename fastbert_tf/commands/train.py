@@ -10,11 +10,11 @@ of every exit, M0 first. Afterwards `model/` is what `fastbert-evaluate` and
 """
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import Any
 
 import keras
-import tensorflow as tf
 from absl import app, flags, logging
 
 from .. import checkpoints
@@ -23,7 +23,7 @@ from ..distillation import LOSSES
 from ..inputs import check_preprocessor
 from ..model import FastBertClassifier
 from ..progress import log_callbacks
-from ..tables import read_labels
+from ..tables import holds_pairs, read_labels
 from ..tokenization import TextPreprocessor
 from ..training import TrainingSettings, distill_students, train_backbone
 from .launch import launch
@@ -146,11 +146,19 @@ def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
     keras.utils.set_random_seed(values.seed)
     labels = read_labels(values.train_path)
     model, preprocessor = _load(values, len(labels))
-    train = _dataset(values.train_path, preprocessor, values, labels)
-    dev = _dataset(values.dev_path, preprocessor, values, labels, False)
+    pairs = holds_pairs(values.train_path)
+    load = functools.partial(
+        load_dataset,
+        preprocessor=preprocessor,
+        batch_size=values.batch_size,
+        seed=values.seed,
+        pairs=pairs,
+    )
+    train = load(values.train_path, shuffle=True, labels=labels)
+    dev = load(values.dev_path, labels=labels)
     texts = train
     if values.distill_path:
-        texts = _dataset(values.distill_path, preprocessor, values)
+        texts = load(values.distill_path, shuffle=True, labelled=False)
     print(f"Stage 1: encoder and teacher, {len(labels)} labels", flush=True)
     train_backbone(model, train, dev, settings, logs["stage1"])
     print("Stage 2: students", flush=True)
@@ -164,6 +172,7 @@ def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
             "batch_size": values.batch_size,
             "precision": values.precision,
             "seed": values.seed,
+            "pairs": pairs,
         },
     )
     print(f"Saved to {values.output_model_path}")
@@ -190,25 +199,6 @@ def _load(
         preprocessor.vocab_size, preprocessor.sequence_length, model.config
     )
     return model, preprocessor
-
-
-def _dataset(
-    path: str,
-    preprocessor: TextPreprocessor,
-    values: flags.FlagValues,
-    labels: list[str] | None = None,
-    shuffle: bool = True,
-) -> tf.data.Dataset:
-    """The rows of a file; without `labels` its labels are not looked at."""
-    return load_dataset(
-        path,
-        preprocessor,
-        batch_size=values.batch_size,
-        shuffle=shuffle,
-        seed=values.seed,
-        labels=labels,
-        labelled=labels is not None,
-    )
 
 
 def _logs(stage: str, values: flags.FlagValues) -> list[Any]:

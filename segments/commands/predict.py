@@ -96,8 +96,8 @@ def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
     check_speed(values.speed, 1)
     if values.output_path != "-":
         check_output_file(values.output_path)
-    texts = _texts(values)
-    labels = read_manifest(values.model_dir).labels
+    manifest = read_manifest(values.model_dir)
+    texts = _texts(values, manifest.pairs)
     preprocessor = TextPreprocessor.from_pretrained(values.model_dir)
     model = FastBertClassifier.from_pretrained(values.model_dir)
     driver = Driver(build_segments(model, values.precision))
@@ -112,25 +112,31 @@ def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
                 speed=values.speed,
                 batch_size=values.batch_size,
             )
-            for record in records(prediction, labels):
+            for record in records(prediction, manifest.labels):
                 output.write(json.dumps(record, ensure_ascii=False) + "\n")
             output.flush()
             progress.update(prediction)
     progress.finish()
 
 
-def _texts(values: flags.FlagValues) -> Iterator[Text]:
+def _texts(values: flags.FlagValues, pairs: bool | None) -> Iterator[Text]:
     """The rows of the input, read as they are asked for."""
     path = values.input_path
     is_table = os.path.splitext(path)[1] in (".tsv", ".csv", ".jsonl")
     if is_table:
-        reader = TableReader(path, labelled=False)
+        reader = TableReader(path, labelled=False, pairs=pairs)
         rows = reader.rows(values.max_bad_rows, values.bad_rows_path)
         return (Text(row.text_a, row.text_b) for row in rows)
     if path != "-" and not os.path.isfile(path):
         raise FileNotFoundError(
             f"No input at {path}. Expected a file, or - for stdin. Check "
             "--input_path."
+        )
+    if pairs:
+        raise ValueError(
+            "The model was trained on pairs of texts. Received: "
+            f"--input_path={path}, one text a line. Pass a TSV, CSV or JSONL "
+            "with `text_a` and `text_b`."
         )
     return _lines(path)
 

@@ -85,6 +85,7 @@ def test_the_folder_says_how_it_was_made(trained: pathlib.Path) -> None:
     assert manifest.origin["block_repetition"] == 2
     assert manifest.training["temperature"] == 2.0
     assert manifest.training["batch_size"] == 5
+    assert manifest.pairs is False
 
 
 def test_the_folder_holds_its_preprocessor(trained: pathlib.Path) -> None:
@@ -160,3 +161,12 @@ def test_a_vocabulary_of_another_model_is_refused(
     (folder / "other.txt").write_text("\n".join(TOKENS[:-1]) + "\n")
     assert run(folder, vocab_path=folder / "other.txt") == 1
     assert "must have 23 tokens" in capsys.readouterr().err
+
+
+def test_a_dev_file_of_pairs_does_not_fit_single_texts(
+    folder: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = "".join(f"{label}\t{text}\tfilm\n" for label, text in ROWS)
+    (folder / "dev.tsv").write_text("label\ttext_a\ttext_b\n" + rows)
+    assert run(folder) == 1
+    assert "expected single texts" in capsys.readouterr().err

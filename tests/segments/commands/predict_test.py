@@ -233,3 +233,20 @@ def test_the_command_ends_with_status_one_after_a_mistake(
     finished = subprocess.run(command, capture_output=True, cwd=root)
     assert finished.returncode == 1
     assert b"speed=2.0" in finished.stderr
+
+
+@pytest.mark.parametrize("name", ["texts.tsv", "lines.txt"])
+def test_a_model_of_pairs_refuses_single_texts(
+    folder: pathlib.Path,
+    tmp_path: pathlib.Path,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+) -> None:
+    model = FastBertClassifier.from_pretrained(str(folder / "model"))
+    preprocessor = TextPreprocessor.from_pretrained(folder / "model")
+    pairs = str(tmp_path / "pairs")
+    model.save_pretrained(pairs, preprocessor, LABELS, {"pairs": True})
+    (tmp_path / "lines.txt").write_text("a good film\n")
+    (tmp_path / "texts.tsv").write_text("text_a\na good film\n")
+    assert run(tmp_path, model_dir=pairs, input_path=tmp_path / name) == 1
+    assert "text_b" in capsys.readouterr().err
