@@ -72,7 +72,8 @@ class FlopCounts:
                 f"exit_index={exit_index}. Pass an exit of this model."
             )
         # Drivers give int32, in which the FLOPs of one block overflow.
-        return np.int64(exit_index) + 1
+        depth = np.asarray(exit_index, np.int64) + 1
+        return depth if depth.ndim else int(depth)
 
 
 def count_flops(

@@ -163,7 +163,8 @@ def _next_command(model_dir: Path) -> str:
     script = shutil.which("fastbert-predict", path=folder or None)
     return (
         f'  echo "Returns the mean of a tensor over some axes." | '
-        f"{script or 'fastbert-predict'} --model_dir={model_dir}"
+        f"{script or 'fastbert-predict'} --model_dir={model_dir} "
+        f"--speed={PREDICTION_SPEED:g}"
     )
 
 
