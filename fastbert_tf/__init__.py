@@ -6,6 +6,7 @@ from .distillation import SelfDistiller
 from .exits import simulate_exits
 from .model import FastBertClassifier
 from .results import ExitResult
+from .tables import read_labels
 from .tokenization import TextPreprocessor
 from .uncertainty import normalized_entropy
 
@@ -17,5 +18,6 @@ __all__ = [
     "TextPreprocessor",
     "load_dataset",
     "normalized_entropy",
+    "read_labels",
     "simulate_exits",
 ]

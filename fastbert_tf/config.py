@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 HIDDEN_ACTIVATIONS = ("gelu", "gelu_new", "relu")
 CLASSIFIER_POOLINGS = ("first", "max", "last")
 # Beyond any published encoder of the family: a size above it is a damaged
@@ -84,6 +86,7 @@ class FastBertConfig:
         for name, ceiling in _CEILINGS.items():
             smallest = 2 if name == "num_classes" else 1
             self._check_count(name, smallest, ceiling)
+            object.__setattr__(self, name, int(getattr(self, name)))
         for name in _PROBABILITIES:
             self._check_number(name, 0.0, 1.0)
         self._check_number("layer_norm_eps", 1e-30, 1.0)
@@ -115,7 +118,8 @@ class FastBertConfig:
 
     def _check_count(self, name: str, smallest: int, ceiling: int) -> None:
         value = getattr(self, name)
-        is_count = isinstance(value, int) and not isinstance(value, bool)
+        is_count = isinstance(value, int | np.integer)
+        is_count &= not isinstance(value, bool)
         if not is_count or not smallest <= value <= ceiling:
             raise ValueError(
                 f"`{name}` must be a whole number in [{smallest}, {ceiling}]. "

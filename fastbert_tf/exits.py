@@ -61,7 +61,7 @@ def simulate_exits(exit_logits: Any, speed: Any) -> ExitResult:
     [1]
     """
     logits = np.asarray(exit_logits, dtype=np.float32)  # [L, B, C]
-    if logits.ndim != 3:
+    if logits.ndim != 3 or not len(logits):
         raise ValueError(
             "`exit_logits` must have shape [exits, rows, classes]. Received: "
             f"shape {logits.shape}. Pass `model.exit_logits(inputs)`."

@@ -193,9 +193,17 @@ def read_labels(
     return sort_labels({row.label for row in rows}, path)
 
 
-def holds_pairs(path: str | os.PathLike, format: str | None = None) -> bool:
-    """Whether the rows of a file are pairs of texts, by its first row."""
-    return next(read_rows(path, format, labelled=False)).text_b is not None
+def holds_pairs(
+    path: str | os.PathLike,
+    format: str | None = None,
+    max_bad_rows: int = 0,
+    bad_rows_path: str | os.PathLike | None = None,
+) -> bool:
+    """Whether a file is of pairs of texts; it is read up to a good row."""
+    rows = TableReader(path, format, labelled=False).rows(
+        max_bad_rows, bad_rows_path
+    )
+    return next(rows).text_b is not None
 
 
 def sort_labels(labels: Iterable[str], path: str | os.PathLike) -> list[str]:

@@ -11,12 +11,13 @@ import tensorflow as tf
 import tensorflow_text
 
 from . import templates, unicode_table
-from .checkpoints import fetch
+from .checkpoints import MANIFEST_FILE, fetch, read_manifest
 from .texts import Texts, as_texts
 from .tokenizer_settings import DEFAULTS, check_settings, find_settings
 from .vocabulary import CLS, PAD, SEP, UNKNOWN, Vocabulary, read_vocabulary
 
 VOCABULARY_FILE = "vocab.txt"
+_FILES = (VOCABULARY_FILE, unicode_table.FILE_NAME)
 # Hugging Face's limit; a longer word becomes [UNK] without a look inside.
 MAX_CHARACTERS_PER_WORD = 100
 _MAX_BYTES_PER_WORD = 4 * MAX_CHARACTERS_PER_WORD
@@ -133,6 +134,8 @@ class TextPreprocessor(tf.Module):
         """
         path = pathlib.Path(fetch(folder))
         if path.is_dir():
+            if (path / MANIFEST_FILE).exists():
+                read_manifest(str(path)).check_files(str(path), _FILES)
             folder, path = path, path / VOCABULARY_FILE
         else:
             folder = path.parent

@@ -124,7 +124,7 @@ def load_unicode_table(path: str | os.PathLike) -> UnicodeTable:
     except _DAMAGE as error:
         raise ValueError(
             f"{path}: received a damaged file ({error}), expected a "
-            f"{FILE_NAME}. Delete it to have it built again."
+            f"{FILE_NAME}. Copy the folder again."
         ) from error
     expected = {"format_version", "do_lower_case", *_FIELDS}
     if set(arrays) != expected:

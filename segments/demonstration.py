@@ -176,6 +176,7 @@ class Demonstration:
                 **dataclasses.asdict(self.settings),
                 "batch_size": BATCH_SIZE,
                 "seed": self.seed,
+                "pairs": False,
             },
         )
 

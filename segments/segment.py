@@ -54,22 +54,25 @@ class Segment:
         """The last segment, which always answers."""
         return self.index == self.config.num_hidden_layers - 1
 
-    def run(self, *arguments: Any) -> dict[str, tf.Tensor]:
+    def run(self, *arguments: Any, **named: Any) -> dict[str, tf.Tensor]:
         """Runs the segment on B rows, B of 0 or more.
 
         Args:
             *arguments: for M0 the inputs dict (int32 `[B, S]` each); for the
                 others `hidden_states` (`precision`, `[B, S, H]`) and
-                `padding_mask` (int32 `[B, S]`).
+                `padding_mask` (int32 `[B, S]`). Ids are not checked here;
+                `Driver.predict` does.
+            **named: the same by name.
 
         Returns:
             dict, on the device: `hidden_states` (`precision`, `[B, S, H]`),
             `logits` (float32 `[B, C]`), `uncertainty` (float32 `[B]`).
         """
-        if self.index == 0:
-            (inputs,) = arguments
-            arguments = [inputs[name] for name in INPUT_NAMES]
-        return self.function(*arguments)
+        if self.index > 0:
+            return self.function(*arguments, **named)
+        (inputs,) = (*arguments, *named.values())
+        ids = [tf.cast(inputs[name], tf.int32) for name in INPUT_NAMES]
+        return self.function(*ids)
 
 
 def build_segments(

@@ -35,7 +35,8 @@ def readme_parts() -> tuple[str, str, str]:
 
 
 def _rows(path: Path, title: str) -> Iterator[str]:
-    records = [json.loads(line) for line in path.open(encoding="utf-8")]
+    lines = path.read_text(encoding="utf-8").splitlines()
+    records = [json.loads(line) for line in lines]
     exits = [record for record in records if "exit_index" in record]
     yield _row(title, "BERT, 12 blocks", exits[-1])
     for record in records:

@@ -6,11 +6,12 @@ differently (orientation, layer norm, token types) ends there.
 
 from .checkpoint import Checkpoint
 from .hub import fetch
-from .manifest import Manifest, read_manifest
+from .manifest import MANIFEST_FILE, Manifest, read_manifest
 from .reading import read_checkpoint
 from .writing import check_writable, write_folder
 
 __all__ = [
+    "MANIFEST_FILE",
     "Checkpoint",
     "Manifest",
     "check_writable",

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import os
+from collections.abc import Collection
 from typing import Any
 
 from .files import parse_json, read_text, require_file
@@ -52,9 +53,19 @@ class Manifest:
         fields["checksum"] = _checksum(fields)
         return _canonical(fields, indent=2) + "\n"
 
-    def check_files(self, folder: str) -> None:
-        """Refuses a file that is missing, empty or changed, by name."""
+    def check_files(
+        self, folder: str, names: Collection[str] | None = None
+    ) -> None:
+        """Refuses a file that is missing, empty or changed, by name.
+
+        Args:
+            folder: where the files are.
+            names: those to look at, as far as the manifest has them; None
+                means all.
+        """
         for name, expected in sorted(self.sha256.items()):
+            if names is not None and name not in names:
+                continue
             path = os.path.join(folder, name)
             require_file(path)
             received = file_sha256(path)

@@ -9,6 +9,7 @@ Reference:
 """
 
 import re
+import zipfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -232,6 +233,7 @@ def _load_state(path: str) -> Mapping[str, Any]:
             f"{path} is a PyTorch file, and PyTorch is not installed. "
             "Install it with: pip install 'fastbert-tf[torch]'"
         ) from error
+    _check_archive(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle can raise anything
@@ -248,6 +250,25 @@ def _load_state(path: str) -> Mapping[str, Any]:
             f"{type(state).__name__}. Save `model.state_dict()` instead."
         )
     return state
+
+
+def _check_archive(path: str) -> None:
+    """Refuses a changed byte: PyTorch reads its zip files without looking."""
+    if not zipfile.is_zipfile(path):
+        return  # Older files are plain pickles, which have no checksums.
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+    except zipfile.BadZipFile as error:
+        raise ValueError(
+            f"{path} is damaged: {error}. Expected the file as `torch.save` "
+            "wrote it. Copy it again."
+        ) from error
+    if damaged is not None:
+        raise ValueError(
+            f"{path} is damaged: {damaged} in it does not fit its checksum. "
+            "Expected the file as `torch.save` wrote it. Copy it again."
+        )
 
 
 def _to_numpy(tensor: Any) -> np.ndarray:

@@ -56,6 +56,14 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_list(
         "speeds", "0,0.1,0.5,0.8", "Speeds in [0, 1], by commas.", values
     )
+    text("bad_rows_path", None, "File for the rows stepped over.")
+    flags.DEFINE_integer(
+        "max_bad_rows",
+        0,
+        "Malformed rows to step over.",
+        lower_bound=0,
+        flag_values=values,
+    )
     flags.DEFINE_integer(
         "batch_size", 32, "Rows a step.", lower_bound=1, flag_values=values
     )
@@ -121,6 +129,8 @@ def _run_model(
         values.batch_size,
         labels=manifest.labels or numbers,
         pairs=manifest.pairs,
+        max_bad_rows=values.max_bad_rows,
+        bad_rows_path=values.bad_rows_path,
     )
     model = FastBertClassifier.from_pretrained(values.model_dir)
     trace = collect_exits(model, dataset)

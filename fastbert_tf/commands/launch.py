@@ -9,7 +9,13 @@ from absl import app, flags, logging
 
 # What the library raises when the fault is in the files, flags or packages
 # it was given. Anything else is a defect here and keeps its traceback.
-_USER_MISTAKES = (ValueError, TypeError, ImportError, OSError)
+_USER_MISTAKES = (
+    ValueError,
+    TypeError,
+    ImportError,
+    OSError,
+    FloatingPointError,
+)
 
 Main = Callable[[Sequence[str]], Any]
 

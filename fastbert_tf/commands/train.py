@@ -11,6 +11,7 @@ of every exit, M0 first. Afterwards `model/` is what `fastbert-evaluate` and
 
 import dataclasses
 import functools
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -72,6 +73,7 @@ def _define_path_flags(values: flags.FlagValues) -> None:
     )
     text("output_model_path", None, "Folder to write.", required=True)
     text("training_log_dir", None, "Folder for stage1.csv and stage2.csv.")
+    text("bad_rows_path", None, "File for rows of --train_path stepped over.")
     flags.DEFINE_bool(
         "do_lower_case",
         None,
@@ -106,6 +108,7 @@ def _define_training_flags(values: flags.FlagValues) -> None:
         1,
         "Blocks to stack a shallower checkpoint to; a multiple of its own.",
     )
+    count("max_bad_rows", 0, 0, "Malformed training rows to step over.")
     count("seed", 7, 0, "Of fresh weights, dropout and shuffling.")
     number("learning_rate", 2e-5, "Peak of stage 1.")
     number("distill_learning_rate", 2e-4, "Peak of stage 2.")
@@ -131,22 +134,18 @@ def _define_training_flags(values: flags.FlagValues) -> None:
 def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"Not a flag: {' '.join(argv[1:])}")
-    settings = TrainingSettings(
-        epochs=values.epochs_num,
-        distill_epochs=values.distill_epochs_num,
-        learning_rate=values.learning_rate,
-        distill_learning_rate=values.distill_learning_rate,
-        warmup=values.warmup,
-        distillation_loss=values.distillation_loss,
-        temperature=values.temperature,
-    )
+    settings = _settings(values)
     checkpoints.check_writable(values.output_model_path)
     logs = {stage: _logs(stage, values) for stage in ("stage1", "stage2")}
     logging.set_verbosity(logging.INFO)
     keras.utils.set_random_seed(values.seed)
-    labels = read_labels(values.train_path)
-    model, preprocessor = _load(values, len(labels))
-    pairs = holds_pairs(values.train_path)
+    bad_rows = {
+        "max_bad_rows": values.max_bad_rows,
+        "bad_rows_path": values.bad_rows_path,
+    }
+    labels = read_labels(values.train_path, **bad_rows)
+    pairs = holds_pairs(values.train_path, **bad_rows)
+    model, preprocessor = _load(values, labels)
     load = functools.partial(
         load_dataset,
         preprocessor=preprocessor,
@@ -154,7 +153,7 @@ def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
         seed=values.seed,
         pairs=pairs,
     )
-    train = load(values.train_path, shuffle=True, labels=labels)
+    train = load(values.train_path, shuffle=True, labels=labels, **bad_rows)
     dev = load(values.dev_path, labels=labels)
     texts = train
     if values.distill_path:
@@ -163,36 +162,52 @@ def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
     train_backbone(model, train, dev, settings, logs["stage1"])
     print("Stage 2: students", flush=True)
     distill_students(model, texts, dev, settings, logs["stage2"])
+    recorded = {
+        **dataclasses.asdict(settings),
+        "batch_size": values.batch_size,
+        "precision": values.precision,
+        "seed": values.seed,
+        "pairs": pairs,
+    }
     model.save_pretrained(
-        values.output_model_path,
-        preprocessor=preprocessor,
-        labels=labels,
-        training={
-            **dataclasses.asdict(settings),
-            "batch_size": values.batch_size,
-            "precision": values.precision,
-            "seed": values.seed,
-            "pairs": pairs,
-        },
+        values.output_model_path, preprocessor, labels, recorded
     )
     print(f"Saved to {values.output_model_path}")
 
 
+def _settings(values: flags.FlagValues) -> TrainingSettings:
+    return TrainingSettings(
+        epochs=values.epochs_num,
+        distill_epochs=values.distill_epochs_num,
+        learning_rate=values.learning_rate,
+        distill_learning_rate=values.distill_learning_rate,
+        warmup=values.warmup,
+        distillation_loss=values.distillation_loss,
+        temperature=values.temperature,
+    )
+
+
 def _load(
-    values: flags.FlagValues, num_classes: int
+    values: flags.FlagValues, labels: list[str]
 ) -> tuple[FastBertClassifier, TextPreprocessor]:
     folder = checkpoints.fetch(values.pretrained_model_path)
+    vocabulary = values.vocab_path or folder
+    if not values.vocab_path and os.path.isfile(folder):
+        vocabulary = os.path.join(os.path.dirname(folder), "vocab.txt")
+    is_ours = os.path.exists(os.path.join(folder, checkpoints.MANIFEST_FILE))
+    if is_ours:
+        _check_same_labels(folder, labels)
     model = FastBertClassifier.from_pretrained(
         folder,
-        num_classes=num_classes,
+        num_classes=len(labels),
         num_layers=values.num_layers,
         config_path=values.config_path,
         dtype=_POLICIES[values.precision],
     )
     preprocessor = TextPreprocessor.from_pretrained(
-        values.vocab_path or folder,
+        vocabulary,
         sequence_length=values.seq_length,
-        template=model.origin.get("template"),
+        template=None if is_ours else model.origin.get("template"),
         do_lower_case=values.do_lower_case,
     )
     check_preprocessor(
@@ -201,8 +216,24 @@ def _load(
     return model, preprocessor
 
 
+def _check_same_labels(folder: str, labels: list[str]) -> None:
+    """A FastBERT that is trained on keeps the meaning of its classes."""
+    known = checkpoints.read_manifest(folder).labels
+    if known is not None and known != labels:
+        raise ValueError(
+            f"The labels must be those of {folder}: {known}. Received: "
+            f"{labels}. Start from a BERT without exit classifiers, or name "
+            "the labels alike."
+        )
+
+
 def _logs(stage: str, values: flags.FlagValues) -> list[Any]:
     if not values.training_log_dir:
+        if values.tensorboard:
+            raise ValueError(
+                "`--tensorboard` needs a folder. Received: no "
+                "--training_log_dir. Name one."
+            )
         return []
     return log_callbacks(values.training_log_dir, stage, values.tensorboard)
 

@@ -122,7 +122,7 @@ def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
 def _texts(values: flags.FlagValues, pairs: bool | None) -> Iterator[Text]:
     """The rows of the input, read as they are asked for."""
     path = values.input_path
-    is_table = os.path.splitext(path)[1] in (".tsv", ".csv", ".jsonl")
+    is_table = os.path.splitext(path)[1].lower() in (".tsv", ".csv", ".jsonl")
     if is_table:
         reader = TableReader(path, labelled=False, pairs=pairs)
         rows = reader.rows(values.max_bad_rows, values.bad_rows_path)

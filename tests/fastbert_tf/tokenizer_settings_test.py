@@ -1,10 +1,9 @@
 """Tests of making a preprocessor from a folder, and of refusing one."""
 
-import json
-
 import numpy as np
 import pytest
 
+from fastbert_tf.checkpoints.manifest import Manifest, file_sha256
 from fastbert_tf.tokenization import TextPreprocessor
 from tests.fastbert_tf import text_oracle
 
@@ -15,13 +14,27 @@ def folder(tmp_path):
     return tmp_path
 
 
+def write_manifest(folder, preprocessing):
+    """The manifest of a folder, as saving a model writes it."""
+    names = ("vocab.txt", "normalization.npz")
+    manifest = Manifest(
+        num_classes=2,
+        classifier={},
+        labels=None,
+        preprocessing=preprocessing,
+        origin={},
+        training=None,
+        versions={},
+        sha256={name: file_sha256(folder / name) for name in names},
+    )
+    (folder / "fastbert.json").write_text(manifest.to_text())
+
+
 def test_saved_folder_gives_the_same_preprocessor(tmp_path):
     ours = text_oracle.preprocessor()
     assert ours.save(tmp_path) == ["vocab.txt", "normalization.npz"]
     settings = {"sequence_length": 9, "template": "uer", "do_lower_case": True}
-    (tmp_path / "fastbert.json").write_text(
-        json.dumps({"preprocessing": settings, "labels": []})
-    )
+    write_manifest(tmp_path, settings)
     again = TextPreprocessor.from_pretrained(tmp_path)
     assert again.config() == settings
     assert again.vocabulary == ours.vocabulary
@@ -62,8 +75,8 @@ def test_tokenizer_config_decides_about_casing(folder, monkeypatch):
         ("config.json", '{"vocab_size": 9}', "expected 9.*config.json"),
         ("bert_config.json", '{"vocab_size": 9}', "bert_config.json"),
         ("config.json", "[1]", "config.json.*not a JSON object"),
-        ("fastbert.json", "{", "fastbert.json.*not a JSON object"),
-        ("fastbert.json", '{"preprocessing": {}}', "must have the keys"),
+        ("fastbert.json", "{", "fastbert.json"),
+        ("fastbert.json", '{"format_version": 1}', "damaged or was edited"),
         ("tokenizer_config.json", '{"strip_accents": false}', "strip_acc"),
         (
             "tokenizer_config.json",
@@ -92,6 +105,29 @@ def test_folder_that_contradicts_itself_is_refused(
 def test_impossible_settings_are_refused(folder, settings, error, message):
     with pytest.raises(error, match=message):
         TextPreprocessor.from_pretrained(folder, **settings)
+
+
+def test_settings_of_another_version_are_refused(folder):
+    write_manifest(folder, {"sequence_length": 9})
+    with pytest.raises(ValueError, match="must have the keys"):
+        TextPreprocessor.from_pretrained(folder)
+
+
+@pytest.mark.parametrize("name", ["vocab.txt", "normalization.npz"])
+def test_a_damaged_file_of_a_saved_model_is_refused(folder, name):
+    write_manifest(folder, text_oracle.preprocessor().config())
+    content = bytearray((folder / name).read_bytes())
+    content[-3] ^= 1
+    (folder / name).write_bytes(content)
+    with pytest.raises(ValueError, match=f"{name} is damaged"):
+        TextPreprocessor.from_pretrained(folder)
+
+
+def test_a_missing_file_of_a_saved_model_is_refused(folder):
+    write_manifest(folder, text_oracle.preprocessor().config())
+    (folder / "normalization.npz").unlink()
+    with pytest.raises(FileNotFoundError, match="normalization.npz"):
+        TextPreprocessor.from_pretrained(folder)
 
 
 def test_folder_without_vocabulary_is_refused(tmp_path):

@@ -1,5 +1,6 @@
 import logging
 import os
+import pathlib
 import pickle
 import sys
 import zipfile
@@ -259,4 +260,14 @@ def test_without_pytorch_the_extra_is_named(tmp_path, monkeypatch):
     with pytest.raises(
         ImportError, match=r"pip install 'fastbert-tf\[torch\]'"
     ):
+        checkpoints.read_checkpoint(path, config_path)
+
+
+def test_one_flipped_bit_is_refused_by_name(tmp_path):
+    path, config_path = tiny.write_official(tmp_path)
+    content = bytearray(pathlib.Path(path).read_bytes())
+    at = content.index(b"data/0") + 400  # Inside the first tensor.
+    content[at] ^= 1
+    pathlib.Path(path).write_bytes(content)
+    with pytest.raises(ValueError, match="(?s)bin is damaged.*checksum"):
         checkpoints.read_checkpoint(path, config_path)

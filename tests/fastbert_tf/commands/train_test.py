@@ -121,6 +121,7 @@ def test_tensorboard_finds_events(trained: pathlib.Path) -> None:
         ({"warmup": 2}, "`warmup` must be a share"),
         ({"temperature": 0}, "`temperature` must be positive"),
         ({"seq_length": 10}, "Rows must be 1 to 9 tokens long"),
+        ({"tensorboard": True}, "`--tensorboard` needs a folder"),
     ],
 )
 def test_a_mistake_is_told_and_nothing_written(
@@ -170,3 +171,47 @@ def test_a_dev_file_of_pairs_does_not_fit_single_texts(
     (folder / "dev.tsv").write_text("label\ttext_a\ttext_b\n" + rows)
     assert run(folder) == 1
     assert "expected single texts" in capsys.readouterr().err
+
+
+def test_bad_rows_up_to_the_limit_are_stepped_over(
+    folder: pathlib.Path,
+) -> None:
+    with (folder / "train.tsv").open("a") as file:
+        file.write("one field only\n")
+    bad = folder / "bad.jsonl"
+    given = {"epochs_num": 0, "distill_epochs_num": 0, "bad_rows_path": bad}
+    assert run(folder, **given) == 1
+    assert run(folder, max_bad_rows=1, **given) is None
+    assert "one field only" in bad.read_text()
+
+
+def test_training_on_keeps_the_meaning_of_the_classes(
+    trained: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (trained / "train.tsv").read_text().replace("class 2", "another")
+    (trained / "renamed.tsv").write_text(text)
+    given = {
+        "pretrained_model_path": trained / "model",
+        "train_path": trained / "renamed.tsv",
+        "output_model_path": trained / "second",
+    }
+    assert run(trained, **given) == 1
+    assert "The labels must be those of" in capsys.readouterr().err
+
+
+def test_an_official_bin_trains_on_with_the_vocabulary_beside_it(
+    folder: pathlib.Path,
+) -> None:
+    encoder = tiny.official_tensors()
+    encoder = {k: v for k, v in encoder.items() if "classifiers" not in k}
+    path, config_path = tiny.write_official(folder / "bert", encoder)
+    status = run(
+        folder,
+        pretrained_model_path=path,
+        config_path=config_path,
+        epochs_num=0,
+        distill_epochs_num=0,
+    )
+    assert status is None
+    manifest = read_manifest(str(folder / "model"))
+    assert manifest.preprocessing["template"] == "uer"
