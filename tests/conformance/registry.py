@@ -166,6 +166,7 @@ ELSEWHERE = {
     "FastBertConfig": "config_test.py: sizes",
     "TextPreprocessor": "tokenization_test.py: strings, with a vocabulary",
     "load_dataset": "data_test.py: files",
+    "read_labels": "tables_test.py: files",
     "simulate_exits": "exits_test.py: NumPy, the oracle itself",
     "Driver": "driver_test.py: a loop in Python over segments",
     "ConfiguredLayer": "the base of the layers",
