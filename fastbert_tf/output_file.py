@@ -42,14 +42,14 @@ def replaced_file(path: str) -> Iterator[str]:
     partial = os.path.join(folder, f".{name}.{os.getpid()}.partial")
     try:
         yield partial
-        _sync(partial)
+        sync(partial)
         os.replace(partial, path)
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.remove(partial)
 
 
-def _sync(path: str) -> None:
+def sync(path: str) -> None:
     """Waits until `path` is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -6,6 +6,8 @@ import os
 import shutil
 from collections.abc import Iterator
 
+from ..output_file import sync
+
 
 @contextlib.contextmanager
 def replaced_folder(path: str, marker: str) -> Iterator[str]:
@@ -121,21 +123,12 @@ def _swap(partial: str, path: str, aside: str) -> None:
         if replaces:
             os.rename(aside, path)
         raise
-    _sync(os.path.dirname(path))
+    sync(os.path.dirname(path))
     shutil.rmtree(aside, ignore_errors=True)
 
 
 def _sync_tree(folder: str) -> None:
     for parent, _, names in os.walk(folder):
         for name in names:
-            _sync(os.path.join(parent, name))
-        _sync(parent)
-
-
-def _sync(path: str) -> None:
-    """Waits until `path` is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            sync(os.path.join(parent, name))
+        sync(parent)
