@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
@@ -195,12 +196,15 @@ def evaluate_speeds(
     for speed in speeds:
         check_speed(speed, num_rows=1)
         result = simulate_exits(trace.exit_logits, speed)
+        # Where nobody may leave, drivers ask no student.
+        asked = None if speed > 0 else [trace.num_exits - 1]
+        cost = functools.partial(FlopCounts.leaving_at, exits=asked)
         report = SpeedReport(
             speed=float(speed),
             accuracy=_accuracy(result, trace.labels, f"speed {speed:g}"),
             mean_depth=result.mean_depth,
             exit_histogram=result.exit_histogram(trace.num_exits).tolist(),
-            **costs.fields(FlopCounts.leaving_at, result.exit_index),
+            **costs.fields(cost, result.exit_index),
         )
         reports.append(report)
     return reports

@@ -1,5 +1,6 @@
 """When a row leaves: the rule, and the oracle every driver must equal."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,9 @@ def check_speed(speed: Any, num_rows: int) -> np.ndarray:
     return values.astype(np.float32)
 
 
-def simulate_exits(exit_logits: Any, speed: Any) -> ExitResult:
+def simulate_exits(
+    exit_logits: Any, speed: Any, exits: Sequence[int] | None = None
+) -> ExitResult:
     """The answers FastBERT gives at `speed`, from the logits of every exit.
 
     A row leaves at the first exit where `uncertainty < speed`; the last exit
@@ -46,9 +49,14 @@ def simulate_exits(exit_logits: Any, speed: Any) -> ExitResult:
     Args:
         exit_logits: float `[L, B, C]`, as `FastBertClassifier.exit_logits`.
         speed: float in [0, 1], one value or `[B]`.
+        exits: ints that rise and end with L - 1, the exits that are asked;
+            all by default.
 
     Returns:
         `ExitResult` of B rows.
+
+    Raises:
+        ValueError: the shape of `exit_logits`, or `exits`, is another.
 
     Reference:
         FastBERT (Liu et al., 2020), section 3.3. The released script keeps
@@ -66,14 +74,25 @@ def simulate_exits(exit_logits: Any, speed: Any) -> ExitResult:
             "`exit_logits` must have shape [exits, rows, classes]. Received: "
             f"shape {logits.shape}. Pass `model.exit_logits(inputs)`."
         )
-    num_rows = logits.shape[1]
+    asked = _check_exits(exits, len(logits))
+    logits, num_rows = logits[asked], logits.shape[1]
     uncertainty = normalized_entropy(logits)  # [L, B]
     leaves = uncertainty < check_speed(speed, num_rows)
     leaves[-1] = True
-    exit_index = leaves.argmax(axis=0).astype(np.int32)  # [B]
+    place = leaves.argmax(axis=0)  # [B]
     rows = np.arange(num_rows)
     return ExitResult(
-        logits=logits[exit_index, rows],
-        uncertainty=uncertainty[exit_index, rows],
-        exit_index=exit_index,
+        logits=logits[place, rows],
+        uncertainty=uncertainty[place, rows],
+        exit_index=asked[place].astype(np.int32),
     )
+
+
+def _check_exits(exits: Sequence[int] | None, num_exits: int) -> np.ndarray:
+    asked = np.arange(num_exits) if exits is None else np.array(exits, int)
+    if asked[-1:].tolist() != [num_exits - 1] or (np.diff(asked) < 1).any():
+        raise ValueError(
+            f"`exits` must rise and end with the last, {num_exits - 1}. "
+            f"Received: exits={exits}. Leave it out to ask every exit."
+        )
+    return asked

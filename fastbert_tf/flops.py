@@ -12,6 +12,7 @@ layer norm, softmax or activations.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -47,14 +48,20 @@ class FlopCounts:
         """L blocks and the teacher: BERT without students."""
         return self.alone_at(self.num_blocks - 1)
 
-    def leaving_at(self, exit_index: Any) -> Count:
-        """A row that leaves at an exit, having asked every one before it.
+    def leaving_at(
+        self, exit_index: Any, exits: Sequence[int] | None = None
+    ) -> Count:
+        """A row that leaves at an exit, having asked those before it.
 
         Args:
             exit_index: int, or int `[B]`, in [0, L).
+            exits: ints that rise, the exits that are asked; all by default.
         """
         depth = self._depth(exit_index)
-        return depth * (self.block + self.exit_classifier)
+        asked = depth
+        if exits is not None:
+            asked = np.searchsorted(exits, depth - 1, side="right")
+        return depth * self.block + asked * self.exit_classifier
 
     def alone_at(self, exit_index: Any) -> Count:
         """A network cut at an exit: its blocks and this one classifier.

@@ -1,74 +1,86 @@
-"""Splitting a batch into the rows that leave and the rows that stay."""
+"""Packing the rows that stay densely, on the device."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import numpy as np
 import tensorflow as tf
-
-from fastbert_tf import FastBertConfig
 
 
 class Rows(NamedTuple):
-    """Rows on their way through the segments, all tensors on the device.
+    """Rows between two segments: tensors on the device, ids on the host.
+
+    Args:
+        hidden_states: `[B, S, H]`; None before the first segment.
+        padding_mask: int32 `[B, S]`.
+        row_ids: int64 `[B]` on the host, the place of each row in the
+            caller's order.
+    """
+
+    hidden_states: tf.Tensor | None
+    padding_mask: tf.Tensor
+    row_ids: np.ndarray
+
+
+class Compaction:
+    """Takes the rows that leave out of a batch.
+
+    Nothing is copied where all rows stay, or none. The graph is traced once,
+    for any number of rows and any length.
+
+    Args:
+        hidden_size: int, H.
+        precision: str, of the hidden states.
+    """
+
+    def __init__(self, hidden_size: int, precision: str) -> None:
+        signature = [
+            tf.TensorSpec([None, None, hidden_size], precision),
+            tf.TensorSpec([None, None], tf.int32),
+            tf.TensorSpec([None], tf.bool),
+            tf.TensorSpec([], tf.int32),
+        ]
+        self.function = tf.function(
+            compact, input_signature=signature, autograph=False
+        )
+
+    def survivors(
+        self,
+        rows: Rows,
+        leaves: np.ndarray,
+        longest: Callable[[np.ndarray], int] | None = None,
+    ) -> Rows:
+        """The rows that stay.
+
+        Args:
+            rows: `Rows` of B.
+            leaves: bool `[B]` on the host.
+            longest: function of row ids that gives the positions these rows
+                need; all are kept without it.
+        """
+        row_ids = rows.row_ids[~leaves]
+        if len(row_ids) in (0, len(leaves)):
+            return rows._replace(row_ids=row_ids)
+        length = longest(row_ids) if longest else rows.padding_mask.shape[1]
+        return Rows(*self.function(*rows[:2], ~leaves, length), row_ids)
+
+
+def compact(
+    hidden_states: Any, padding_mask: Any, stays: Any, length: Any
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The rows that stay, packed densely and trimmed to `length` positions.
 
     Args:
         hidden_states: `[B, S, H]`.
         padding_mask: int32 `[B, S]`.
-        row_ids: int32 `[B]`, the place of each row in the caller's order.
-        speed: float32 `[B]`, the threshold of each row.
+        stays: bool `[B]`, K of them true.
+        length: int32 `[]`, at most S.
+
+    Returns:
+        hidden states `[K, length, H]` and padding mask `[K, length]`.
     """
-
-    hidden_states: tf.Tensor
-    padding_mask: tf.Tensor
-    row_ids: tf.Tensor
-    speed: tf.Tensor
-
-
-class Answers(NamedTuple):
-    """What rows leave with, on the device.
-
-    Args:
-        row_ids: int32 `[B]`.
-        logits: float32 `[B, C]`.
-        uncertainty: float32 `[B]`.
-    """
-
-    row_ids: tf.Tensor
-    logits: tf.Tensor
-    uncertainty: tf.Tensor
-
-
-def build_compact(config: FastBertConfig, precision: str) -> Any:
-    """`compact` as a `tf.function`, traced once for any rows and length.
-
-    Args:
-        config: `FastBertConfig`, for H and C.
-        precision: str, of the hidden states.
-    """
-    rows = Rows(
-        tf.TensorSpec([None, None, config.hidden_size], precision),
-        tf.TensorSpec([None, None], tf.int32),
-        tf.TensorSpec([None], tf.int32),
-        tf.TensorSpec([None], tf.float32),
-    )
-    answers = Answers(
-        tf.TensorSpec([None], tf.int32),
-        tf.TensorSpec([None, config.num_classes], tf.float32),
-        tf.TensorSpec([None], tf.float32),
-    )
-    return tf.function(
-        compact, input_signature=[rows, answers], autograph=False
-    )
-
-
-def compact(rows: Rows, answers: Answers) -> tuple[Answers, Rows]:
-    """The answers of the rows that leave, and the survivors, packed densely.
-
-    A row leaves when `uncertainty < speed`; NaN compares false, so that a
-    row without a usable answer goes on.
-    """
-    leaves = answers.uncertainty < rows.speed  # [B]
-    leaving = Answers(*(tf.boolean_mask(x, leaves) for x in answers))
-    stays = tf.logical_not(leaves)
-    return leaving, Rows(*(tf.boolean_mask(x, stays) for x in rows))
+    kept = (tf.boolean_mask(x, stays) for x in (hidden_states, padding_mask))
+    hidden_states, padding_mask = (x[:, :length] for x in kept)
+    return hidden_states, padding_mask

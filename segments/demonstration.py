@@ -38,9 +38,9 @@ from fastbert_tf.training import (
     train_backbone,
 )
 
+from .building import build_segments
 from .driver import Driver
 from .prediction import predict_texts
-from .segment import build_segments
 from .timing import (
     FULL_DEPTH,
     Timing,

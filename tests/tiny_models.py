@@ -87,10 +87,16 @@ def faulty(
 ) -> Segment:
     """`segment` with `fault` applied to what it returns."""
 
-    def function(*arguments: Any) -> dict[str, Any]:
-        return fault(dict(segment.function(*arguments)))
+    class Faulty(Segment):
+        def run(self, *arguments: Any, **named: Any) -> dict[str, Any]:
+            return fault(dict(segment.run(*arguments, **named)))
 
-    return Segment(segment.index, function, segment.config, segment.precision)
+        def advance(self, *arguments: Any, **named: Any) -> Any:
+            return self.run(*arguments, **named)["hidden_states"]
+
+    return Faulty(
+        segment.index, segment.function, segment.config, segment.precision
+    )
 
 
 def values(weights: list[keras.Variable]) -> dict[str, np.ndarray]:

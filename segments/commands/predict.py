@@ -29,12 +29,13 @@ from fastbert_tf.exits import check_speed
 from fastbert_tf.output_file import check_output_file, replaced_file
 from fastbert_tf.tables import TableReader
 
-from ..driver import Driver
+from ..choosing import for_throughput
 from ..precision import PRECISIONS
 from ..prediction import Prediction, predict_texts
-from ..segment import build_segments
 
-_CHUNK_BATCHES = 32  # Batches encoded at once, so that lengths can be sorted.
+# Batches read and encoded at once: rows of one length meet in them, and the
+# last batches of a chunk, which are not full, are few.
+_CHUNK_BATCHES = 256
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -100,7 +101,7 @@ def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
     texts = _texts(values, manifest.pairs)
     preprocessor = TextPreprocessor.from_pretrained(values.model_dir)
     model = FastBertClassifier.from_pretrained(values.model_dir)
-    driver = Driver(build_segments(model, values.precision))
+    driver = for_throughput(model, values.precision, values.batch_size)
     progress = Progress()
     with _opened(values.output_path) as output:
         for chunk in _chunks(texts, values.batch_size * _CHUNK_BATCHES):
@@ -110,7 +111,6 @@ def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
                 [row.text_a for row in chunk],
                 _pairs(chunk),
                 speed=values.speed,
-                batch_size=values.batch_size,
             )
             for record in records(prediction, manifest.labels):
                 output.write(json.dumps(record, ensure_ascii=False) + "\n")

@@ -23,7 +23,12 @@ from fastbert_tf.inputs import INPUT_NAMES
 from fastbert_tf.layers import Block, Embeddings, SelfAttention
 from fastbert_tf.model import AllExits
 from fastbert_tf.optimization import LinearWarmupDecay
-from fastbert_tf.segments import Segment, build_segments
+from fastbert_tf.segments import (
+    Segment,
+    SegmentPlan,
+    SingleGraphDriver,
+    build_segments,
+)
 
 from ..tiny_models import (
     POSITIONS,
@@ -111,6 +116,19 @@ def _segment(index: int, pooling: str = "first") -> Callable[[], Any]:
     return lambda: _segments(pooling)[index].function
 
 
+def _fused() -> Any:
+    plan = SegmentPlan.teacher_only(2)
+    return build_segments(_network(), plan=plan)[0].function
+
+
+def _advance() -> Any:
+    return _segments("first")[0]._advance_function
+
+
+def _single_graph() -> Any:
+    return SingleGraphDriver(_network()).function
+
+
 def _schedule(step: tf.Tensor) -> Any:
     return LinearWarmupDecay(0.1, 9)(step)
 
@@ -138,6 +156,13 @@ CASES = {
     "last_segment": Case(_segment(1), _states, ("Segment",)),
     "first_segment_of_max": Case(_segment(0, "max"), _all_ids, ("Segment",)),
     "last_segment_of_last": Case(_segment(1, "last"), _states, ("Segment",)),
+    "fused_segment": Case(_fused, _all_ids, ("Segment", "build_segments")),
+    "advance": Case(_advance, _all_ids, ("Segment",)),
+    "single_graph": Case(
+        _single_graph,
+        lambda rows: [*_all_ids(rows), np.linspace(0, 1, rows, dtype="f")],
+        ("SingleGraphDriver",),
+    ),
     "normalized_entropy": Case(
         lambda: normalized_entropy,
         lambda rows: _logits(rows)[:1],
@@ -169,6 +194,13 @@ ELSEWHERE = {
     "read_labels": "tables_test.py: files",
     "simulate_exits": "exits_test.py: NumPy, the oracle itself",
     "Driver": "driver_test.py: a loop in Python over segments",
+    "PooledDriver": "drivers_test.py: a loop in Python over segments",
+    "SegmentPlan": "segment_plan_test.py: exits",
+    "CostTable": "costs_test.py: seconds",
+    "measure_costs": "costs_test.py: seconds",
+    "plan_segments": "planning_test.py: chooses a plan",
+    "for_latency": "drivers_test.py: makes a driver",
+    "for_throughput": "drivers_test.py: makes a driver",
     "ConfiguredLayer": "the base of the layers",
     "FanInInitialized": "the base of the exit classifier's layers",
 }

@@ -28,6 +28,8 @@ KINDS = (
 
 # Whole models are saved in the slow tier: their parts are in this one.
 WHOLE = ("model", "all_exits", "distiller")
+# Its shapes depend on which rows leave, which XLA would compile anew each time.
+NO_XLA = ("single_graph",)
 SAVED = [
     pytest.param(name, marks=pytest.mark.slow if name in WHOLE else ())
     for name in CASES
@@ -118,7 +120,7 @@ def test_a_saved_segment_holds_its_own_weights_only(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [x for x in CASES if x not in NO_XLA])
 def test_xla_equals_eager(name: str) -> None:
     compiled = tf.function(made(name), jit_compile=True, autograph=False)
     arguments = [tf.constant(x) for x in CASES[name].arguments(3)]

@@ -105,3 +105,19 @@ def test_speeds_that_are_no_numbers_are_refused(speed: Any) -> None:
 def test_speeds_of_another_number_of_rows_are_refused(speed: Any) -> None:
     with pytest.raises(ValueError, match=r"shape \(\) or \(2,\)"):
         check_speed(speed, 2)
+
+
+def test_rows_pass_exits_that_are_not_asked():
+    sure, unsure = [9.0, 0.0], [0.1, 0.0]
+    logits = np.array([[sure], [unsure], [sure], [unsure]])
+    assert simulate_exits(logits, 0.5).exit_index.tolist() == [0]
+    result = simulate_exits(logits, 0.5, exits=(1, 2, 3))
+    assert result.exit_index.tolist() == [2]
+    np.testing.assert_allclose(result.logits, [sure])
+    assert simulate_exits(logits, 0.5, exits=(1, 3)).exit_index == [3]
+
+
+@pytest.mark.parametrize("exits", [(), (0,), (2, 1, 3), (1, 1, 3), (0, 4)])
+def test_impossible_exits_are_refused(exits):
+    with pytest.raises(ValueError, match="end with the last, 3"):
+        simulate_exits(np.zeros((4, 1, 2)), 0.5, exits=exits)

@@ -137,3 +137,12 @@ def test_the_exits_of_a_driver_do_not_overflow():
         counts.leaving_at(0),
         counts.leaving_at(11),
     ]
+
+
+def test_exits_that_are_not_asked_cost_nothing():
+    counts = count_flops(FastBertConfig(), 128)
+    block, exit_ = counts.block, counts.exit_classifier
+    assert counts.leaving_at(11, exits=[11]) == counts.full_depth
+    assert counts.leaving_at(4, exits=(1, 4, 11)) == 5 * block + 2 * exit_
+    costs = counts.leaving_at(np.array([4, 1]), exits=(1, 4, 11))
+    assert costs.tolist() == [5 * block + 2 * exit_, 2 * block + exit_]

@@ -151,8 +151,12 @@ def test_segments_trace_once_over_all_shapes_and_speeds(
             inputs = tiny_inputs(num_rows, positions)
             for speed in (0.0, 0.4, np.full(num_rows, 0.7)):
                 driver.predict(inputs, speed)
-    functions = [segment.function for segment in driver.segments]
-    for function in (*functions, driver._compact):
+    functions = [
+        driver.compaction.function,
+        *(segment.function for segment in driver.segments),
+        *(segment._advance_function for segment in driver.segments[:-1]),
+    ]
+    for function in functions:
         assert function.experimental_get_tracing_count() == 1
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fastbert_tf import ExitResult, TextPreprocessor
-from fastbert_tf.segments import Driver
+from fastbert_tf.segments import Driver, PooledDriver
 from fastbert_tf.segments.prediction import predict_texts
 
 from ..tiny_texts import PAIRS, TEXTS, write_vocabulary
@@ -29,9 +29,8 @@ def assert_same(one: ExitResult, other: ExitResult) -> None:
 def test_answers_are_those_of_one_text_at_a_time_in_order(
     drivers: list[Driver], preprocessor: TextPreprocessor, batch_size: int
 ) -> None:
-    prediction = predict_texts(
-        drivers[0], preprocessor, TEXTS, speed=0.5, batch_size=batch_size
-    )
+    pooled = PooledDriver(drivers[0].segments, batch_size)
+    prediction = predict_texts(pooled, preprocessor, TEXTS, speed=0.5)
     alone = [drivers[0].predict(preprocessor([text]), 0.5) for text in TEXTS]
     assert_same(prediction.result, ExitResult.concatenate(alone))
 
@@ -39,9 +38,7 @@ def test_answers_are_those_of_one_text_at_a_time_in_order(
 def test_pairs_are_read_together(
     drivers: list[Driver], preprocessor: TextPreprocessor
 ) -> None:
-    prediction = predict_texts(
-        drivers[0], preprocessor, TEXTS, PAIRS, batch_size=2
-    )
+    prediction = predict_texts(drivers[0], preprocessor, TEXTS, PAIRS)
     alone = [
         drivers[0].predict(preprocessor([text], [pair]), 0.5)
         for text, pair in zip(TEXTS, PAIRS, strict=True)
@@ -52,7 +49,7 @@ def test_pairs_are_read_together(
 def test_truncated_rows_are_flagged_in_the_order_given(
     drivers: list[Driver], preprocessor: TextPreprocessor
 ) -> None:
-    prediction = predict_texts(drivers[0], preprocessor, TEXTS, batch_size=2)
+    prediction = predict_texts(drivers[0], preprocessor, TEXTS)
     expected = [len(text.split()) > 7 for text in TEXTS]
     assert prediction.truncated.tolist() == expected
     assert any(expected)

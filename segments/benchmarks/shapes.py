@@ -1,0 +1,111 @@
+"""Full depth at fixed shapes: what do the cuts cost, and how good is it?"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastbert_tf import FastBertClassifier
+from fastbert_tf.flops import count_flops
+from fastbert_tf.inputs import INPUT_NAMES
+
+from ..building import build_segments, build_static
+from ..driver import Driver
+from ..timing import time_in_turn
+from .peers import build_peer
+from .variants import FULL_DEPTH
+
+SEGMENTS = "segments, speed 0"
+ALL_STUDENTS = "segments, every student asked"
+_TINY_SPEED = 1e-30  # Asks every student, lets nobody leave.
+
+
+@dataclasses.dataclass(frozen=True)
+class ShapeRecord:
+    """One variant at one shape, full rows.
+
+    Args:
+        precision: str, of our graphs.
+        variant: str, what was timed.
+        computes_in: str, the precision the variant really uses.
+        shape: str, `32x128`.
+        rows, length: int, the same.
+        seconds: float, median of the rounds.
+        gflops_per_second: float, 12 blocks and the teacher, full convention.
+        time_ratio: float, these seconds over those of `FULL_DEPTH` in the
+            same precision: below 1 is faster.
+    """
+
+    precision: str
+    variant: str
+    computes_in: str
+    shape: str
+    rows: int
+    length: int
+    seconds: float
+    gflops_per_second: float
+    time_ratio: float
+    scenario: str = "full_depth"
+
+
+def run_shapes(
+    model: FastBertClassifier,
+    precision: str,
+    shapes: Sequence[tuple[int, int]],
+    peers: Sequence[str] = (),
+    num_rounds: int = 7,
+) -> Iterator[ShapeRecord]:
+    """Times full depth at each shape: one graph, the segments, the peers.
+
+    Args:
+        model: `FastBertClassifier`.
+        precision: str, of our graphs.
+        shapes: pairs of rows and length.
+        peers: of `PEERS`.
+        num_rounds: int.
+    """
+    last = model.config.num_hidden_layers - 1
+    static = build_static(model, last, precision)
+    driver = Driver(build_segments(model, precision))
+    built = {name: build_peer(name, model) for name in peers}
+    for rows, length in shapes:
+        inputs = _inputs(model, rows, length)
+        runs = {
+            FULL_DEPTH: lambda x=inputs: static.run(x)["logits"].numpy(),
+            SEGMENTS: lambda x=inputs: driver.predict(x, 0.0),
+            ALL_STUDENTS: lambda x=inputs: driver.predict(x, _TINY_SPEED),
+            **{name: _call(peer, inputs) for name, peer in built.items()},
+        }
+        timing = time_in_turn(runs, num_rounds)
+        flops = rows * count_flops(model.config, length).full_depth
+        for name in runs:
+            seconds = timing.median(name)
+            yield ShapeRecord(
+                precision,
+                name,
+                built[name].precision if name in built else precision,
+                f"{rows}x{length}",
+                rows,
+                length,
+                seconds,
+                flops / seconds / 1e9,
+                1 / timing.speedup(name, FULL_DEPTH),
+            )
+
+
+def _call(function: Callable[[Any], Any], inputs: Any) -> Callable[[], Any]:
+    return lambda: function(inputs)
+
+
+def _inputs(
+    model: FastBertClassifier, rows: int, length: int
+) -> dict[str, np.ndarray]:
+    """Random ids without padding."""
+    ids = np.random.default_rng(7).integers(
+        1, model.config.vocab_size, (rows, length), np.int32
+    )
+    arrays = (ids, np.zeros_like(ids), np.ones_like(ids))
+    return dict(zip(INPUT_NAMES, arrays, strict=True))

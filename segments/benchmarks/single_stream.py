@@ -1,0 +1,123 @@
+"""Single stream: one row after another; how long does each wait?"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..building import build_static
+from .peers import build_peer
+from .variants import FULL_DEPTH, Batches, Inputs, build_driver
+from .workload import Setting, Workload
+
+
+@dataclasses.dataclass(frozen=True)
+class SingleStreamRecord:
+    """Latency of one variant at one setting, each row alone.
+
+    Args:
+        workload, precision: of the run.
+        variant: str, what was timed.
+        setting: str.
+        num_rows: int.
+        accuracy, mean_depth, flops_speedup, exit_histogram: as of `Setting`;
+            None for networks without early exit.
+        mean_ms, p50_ms, p90_ms, p99_ms: float, milliseconds a row.
+        time_speedup: float, mean of `FULL_DEPTH` over this mean; the rows
+            of both were run in turn.
+    """
+
+    workload: str
+    precision: str
+    variant: str
+    setting: str
+    num_rows: int
+    accuracy: float | None
+    mean_depth: float | None
+    flops_speedup: float | None
+    exit_histogram: list[int] | None
+    mean_ms: float
+    p50_ms: float
+    p90_ms: float
+    p99_ms: float
+    time_speedup: float
+    scenario: str = "single_stream"
+
+
+def run_single_stream(
+    workload: Workload,
+    settings: Sequence[Setting],
+    precision: str,
+    drivers: Sequence[str],
+    peers: Sequence[str] = (),
+) -> Iterator[SingleStreamRecord]:
+    """Times every variant on every row, in turn.
+
+    Args:
+        workload: `Workload`.
+        settings: list of `Setting` of the workload.
+        precision: str, of our graphs.
+        drivers: of `DRIVERS`.
+        peers: of `PEERS`.
+    """
+    model = workload.model
+    last = model.config.num_hidden_layers - 1
+    static = build_static(model, last, precision)
+    runs = {
+        (FULL_DEPTH, "full depth"): lambda x, row: static.run(x)[
+            "logits"
+        ].numpy()
+    }
+    for name in peers:
+        runs[name, "full depth"] = _peer_run(build_peer(name, model))
+    about = {}
+    for kind in drivers:
+        driver = build_driver(kind, model, precision, batch_size=1)
+        for setting in settings:
+            runs[kind, setting.name] = _driver_run(driver, setting)
+            about[kind, setting.name] = setting
+    seconds = _times(runs, workload)
+    baseline = np.mean(seconds[FULL_DEPTH, "full depth"])
+    for name, times in seconds.items():
+        setting = about.get(name)
+        values = [getattr(setting, x, None) for x in _OF_SETTING]
+        p50, p90, p99 = np.percentile(times, [50, 90, 99]) * 1e3
+        yield SingleStreamRecord(
+            workload.name, precision, *name, len(times), *values,
+            float(np.mean(times) * 1e3), p50, p90, p99,
+            float(baseline / np.mean(times)),
+        )  # fmt: skip
+
+
+_OF_SETTING = ("accuracy", "mean_depth", "flops_speedup", "exit_histogram")
+
+
+def _peer_run(peer: Callable[[Inputs], Any]) -> Callable[[Inputs, int], Any]:
+    return lambda inputs, row: peer(inputs)
+
+
+def _driver_run(driver: Any, setting: Setting) -> Callable[[Inputs, int], Any]:
+    speeds = np.broadcast_to(setting.speed, [len(setting.exit_index)])
+    return lambda inputs, row: driver.predict(inputs, speeds[row])
+
+
+def _times(
+    runs: dict[Any, Callable[[Inputs, int], Any]], workload: Workload
+) -> dict[Any, list[float]]:
+    """Seconds of every row; each variant has run twice before."""
+    longest = workload.model.config.max_position_embeddings
+    batches = list(Batches.of(workload.inputs, 1, longest))
+    seconds = {name: [] for name in runs}
+    for rows, inputs in batches[:2]:
+        for run in runs.values():
+            run(inputs, int(rows[0]))
+    for rows, inputs in batches:
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run(inputs, int(rows[0]))
+            seconds[name].append(time.perf_counter() - start)
+    return seconds

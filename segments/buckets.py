@@ -1,0 +1,61 @@
+"""Length buckets: each row is padded to the bucket of its own length."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from fastbert_tf.inputs import INPUT_NAMES
+
+# A few tokens of padding cost more than a smaller batch does, so that the
+# steps are short: 6 % of padding on average, whatever the length.
+_STEPS = ((64, 4), (128, 8), (256, 16), (1 << 30, 32))
+
+
+def bucket_lengths(lengths: np.ndarray, longest: int) -> np.ndarray:
+    """The padded length of rows: the next of a ladder of rising steps.
+
+    It depends on a row's own length alone, and so does its result.
+
+    Args:
+        lengths: int `[B]`, real tokens, 1 or more.
+        longest: int, the positions the model has.
+
+    Returns:
+        int64 `[B]`, each at least the length and at most `longest`.
+    """
+    lengths = np.asarray(lengths, np.int64)
+    ends = np.array([end for end, _ in _STEPS])
+    steps = np.array([step for _, step in _STEPS])
+    step = steps[np.searchsorted(ends, lengths)]
+    return np.minimum(-(-lengths // step) * step, longest)
+
+
+def row_lengths(padding_mask: np.ndarray) -> np.ndarray:
+    """int64 `[B]`: positions up to the last real token of each row."""
+    reversed_mask = np.asarray(padding_mask)[:, ::-1]
+    return reversed_mask.shape[1] - reversed_mask.argmax(axis=1)
+
+
+def cut(
+    inputs: Mapping[str, np.ndarray],
+    length: int,
+    rows: np.ndarray | slice = slice(None),
+) -> dict[str, np.ndarray]:
+    """Some rows of `inputs`, padded or trimmed to `length` positions.
+
+    Args:
+        inputs: dict of int `[B, S]`.
+        length: int; no real token of these rows lies behind it.
+        rows: int `[K]`, row numbers; all of them by default.
+
+    Returns:
+        dict of int `[K, length]`.
+    """
+    result = {}
+    for name in INPUT_NAMES:
+        part = inputs[name][rows, :length]
+        missing = length - part.shape[1]
+        result[name] = np.pad(part, ((0, 0), (0, missing)))
+    return result

@@ -1,0 +1,188 @@
+"""From trained layers to segments: graphs with the weights as constants."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+
+from fastbert_tf import FastBertClassifier, FastBertConfig, normalized_entropy
+from fastbert_tf.layers import ConfiguredLayer
+
+from .precision import check_precision, in_precision
+from .segment import Segment
+from .segment_plan import SegmentPlan
+
+
+def build_segments(
+    model: FastBertClassifier,
+    precision: str = "float32",
+    plan: SegmentPlan | None = None,
+) -> list[Segment]:
+    """The segments of a trained model, one a block unless a plan fuses some.
+
+    Args:
+        model: `FastBertClassifier`; its weights are copied into the graphs.
+        precision: str, `"float32"` or `"bfloat16"`. The latter rounds
+            weights and hidden states; logits and uncertainty stay float32.
+        plan: `SegmentPlan`, the exits that are asked; all by default.
+
+    Raises:
+        ValueError: `precision` is another one, or `plan` is of another
+            number of blocks.
+
+    Example:
+
+    ```python
+    segments = build_segments(model, precision="bfloat16")
+    outputs = segments[0].run(inputs)
+    ```
+    """
+    parts = network_parts(model, precision, plan)
+    return [_segment(part, model.config, precision) for part in parts]
+
+
+def build_static(
+    model: FastBertClassifier, exit_index: int, precision: str = "float32"
+) -> Segment:
+    """The network cut at an exit, as one graph that asks that exit alone.
+
+    Every row gets that answer. At the last exit it is BERT at full depth,
+    what early exit is measured against.
+
+    Args:
+        model: `FastBertClassifier`; its weights are copied into the graph.
+        exit_index: int, 0 to L - 1.
+        precision: str, as of `build_segments`.
+    """
+    last = model.config.num_hidden_layers - 1
+    plan = SegmentPlan(last + 1, tuple(sorted({exit_index, last})))
+    parts = network_parts(model, precision, plan)[0]
+    return _segment(parts, model.config, precision)
+
+
+class Parts(NamedTuple):
+    """The layers of one segment.
+
+    Args:
+        index: int, the exit it ends with.
+        embeddings: `Embeddings` of the first segment, None of the others.
+        blocks: list of `Block`.
+        exit_classifier: `ExitClassifier`.
+        precision: str, of the hidden states it gives.
+    """
+
+    index: int
+    embeddings: ConfiguredLayer | None
+    blocks: list[ConfiguredLayer]
+    exit_classifier: ConfiguredLayer
+    precision: str
+
+    def encode(self, *arguments: Any) -> Any:
+        """Hidden states `[B, S, H]` behind the last block.
+
+        Args:
+            *arguments: hidden states and padding mask, or the three inputs.
+        """
+        *given, padding_mask = arguments
+        if self.embeddings is None:
+            (hidden_states,) = given
+        else:
+            hidden_states = self.embeddings(*given)
+        for block in self.blocks:
+            hidden_states = block(hidden_states, padding_mask)
+        return hidden_states
+
+    def run(self, *arguments: Any) -> dict[str, Any]:
+        """What `Segment.run` gives, of the arguments of `encode`."""
+        hidden_states = self.encode(*arguments)
+        logits = self.exit_classifier(hidden_states, arguments[-1])  # [B, C]
+        return {
+            "hidden_states": keras.ops.cast(hidden_states, self.precision),
+            "logits": logits,
+            "uncertainty": normalized_entropy(logits),  # [B]
+        }
+
+    @property
+    def layers(self) -> list[ConfiguredLayer]:
+        """All of them."""
+        first = [self.embeddings] if self.embeddings else []
+        return [*first, *self.blocks, self.exit_classifier]
+
+    def signature(self, hidden_size: int) -> list[tf.TensorSpec]:
+        """Specs of the arguments, rows and length unknown."""
+        ids = tf.TensorSpec([None, None], tf.int32)
+        if self.embeddings is not None:
+            return [ids, ids, ids]
+        states = tf.TensorSpec([None, None, hidden_size], self.precision)
+        return [states, ids]
+
+
+def network_parts(
+    model: FastBertClassifier, precision: str, plan: SegmentPlan | None
+) -> list[Parts]:
+    """The layers of every segment, in the precision they compute in."""
+    check_precision(precision)
+    num_blocks = model.config.num_hidden_layers
+    plan = plan or SegmentPlan.every_exit(num_blocks)
+    if plan.num_blocks != num_blocks:
+        raise ValueError(
+            f"`plan` must be of {num_blocks} blocks, as the model is. "
+            f"Received: {plan}. Make one for this model."
+        )
+    convert = functools.partial(in_precision, precision=precision)
+    parts = []
+    for first, last in plan.spans:
+        blocks = [convert(x) for x in model.blocks[first : last + 1]]
+        embeddings = None if parts else convert(model.embeddings)
+        classifier = convert(model.exit_classifiers[last])
+        parts.append(Parts(last, embeddings, blocks, classifier, precision))
+    return parts
+
+
+def _segment(parts: Parts, config: FastBertConfig, precision: str) -> Segment:
+    signature = parts.signature(config.hidden_size)
+    return Segment(
+        parts.index,
+        frozen_function(parts.run, signature, parts.layers),
+        config,
+        precision,
+        first_block=parts.index - len(parts.blocks) + 1,
+    )
+
+
+def frozen_function(
+    call: Callable[..., Any],
+    signature: Sequence[tf.TensorSpec],
+    layers: Sequence[ConfiguredLayer],
+) -> Any:
+    """`call` as a `tf.function`, traced now, its weights constants in it.
+
+    oneDNN keeps reordered copies of constant weights only, and fuses bias,
+    GELU and residual with them; with variables bfloat16 runs at a third of
+    the speed.
+
+    Args:
+        call: function of tensors.
+        signature: specs of its arguments.
+        layers: those it calls.
+    """
+
+    def run(*arguments: Any) -> Any:
+        weights = [weight for layer in layers for weight in layer.weights]
+        constants = [tf.constant(_numpy(w), w.dtype) for w in weights]
+        mapping = list(zip(weights, constants, strict=True))
+        with keras.StatelessScope(state_mapping=mapping):
+            return call(*arguments)
+
+    function = tf.function(run, input_signature=signature, autograph=False)
+    function.get_concrete_function()
+    return function
+
+
+def _numpy(weight: keras.Variable) -> Any:
+    with tf.init_scope():
+        return weight.value.numpy()

@@ -1,0 +1,192 @@
+"""What each segment costs on this machine, by length and number of rows."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from fastbert_tf.inputs import INPUT_NAMES
+
+from .compaction import Compaction, Rows
+from .segment import Segment
+from .step import check_segments, start_step
+from .timing import time_in_turn
+
+_SMALLEST_SPEED = np.float32(1e-30)  # Asks the student, lets nobody leave.
+
+
+@dataclasses.dataclass(frozen=True)
+class SegmentCost:
+    """Median seconds of one segment at one size.
+
+    Args:
+        segment: int, 0 for M0.
+        length: int, positions of every row.
+        batch_size: int, rows.
+        advance_seconds: float, the blocks alone; None for the teacher's.
+        run_seconds: float, with the exit asked, the answer read and the
+            batch compacted.
+    """
+
+    segment: int
+    length: int
+    batch_size: int
+    advance_seconds: float | None
+    run_seconds: float
+    scenario: str = "cost_table"
+
+
+class CostTable:
+    """Measured costs, and between the measured sizes their interpolation.
+
+    Args:
+        costs: list of `SegmentCost`, one a segment, length and batch size.
+
+    Raises:
+        ValueError: a combination is missing or there twice.
+    """
+
+    def __init__(self, costs: Sequence[SegmentCost]) -> None:
+        self.costs = list(costs)
+        self.num_segments = 1 + max((x.segment for x in costs), default=-1)
+        self.lengths = sorted({x.length for x in costs})
+        self.batch_sizes = sorted({x.batch_size for x in costs})
+        shape = (
+            self.num_segments,
+            len(self.lengths),
+            len(self.batch_sizes),
+        )
+        if not costs or len(costs) != np.prod(shape):
+            raise ValueError(
+                "A cost table needs one cost a segment, length and batch "
+                f"size. Received: {len(costs)} for {shape}. Measure them "
+                "with `measure_costs`."
+            )
+        self._run = np.full(shape, np.nan)
+        self._advance = np.full(shape, np.nan)
+        for cost in costs:
+            place = (
+                cost.segment,
+                self.lengths.index(cost.length),
+                self.batch_sizes.index(cost.batch_size),
+            )
+            self._run[place] = cost.run_seconds
+            if cost.advance_seconds is not None:
+                self._advance[place] = cost.advance_seconds
+
+    def run_seconds(self, segment: int, length: float, rows: float) -> float:
+        """Seconds of a segment whose exit is asked."""
+        return self._interpolated(self._run[segment], length, rows)
+
+    def advance_seconds(
+        self, segment: int, length: float, rows: float
+    ) -> float:
+        """Seconds of a segment whose exit is not."""
+        return self._interpolated(self._advance[segment], length, rows)
+
+    def full_depth_seconds(self, length: float, rows: float) -> float:
+        """Seconds of all segments when only the teacher is asked."""
+        last = self.num_segments - 1
+        blocks = (self.advance_seconds(i, length, rows) for i in range(last))
+        return sum(blocks) + self.run_seconds(last, length, rows)
+
+    def _interpolated(
+        self, seconds: np.ndarray, length: float, rows: float
+    ) -> float:
+        """Linear in both; past the largest sizes in proportion to them."""
+        scale = max(1.0, length / self.lengths[-1])
+        scale *= max(1.0, rows / self.batch_sizes[-1])
+        at_length = [
+            np.interp(length, self.lengths, column) for column in seconds.T
+        ]
+        return scale * float(np.interp(rows, self.batch_sizes, at_length))
+
+
+def measure_costs(
+    segments: Sequence[Segment],
+    lengths: Sequence[int] = (16, 32, 64, 128),
+    batch_sizes: Sequence[int] = (1, 8, 32),
+    num_rounds: int = 5,
+) -> CostTable:
+    """Times every segment alone, all sizes in turn.
+
+    Args:
+        segments: list of `Segment` in order, one a block.
+        lengths: ints, positions.
+        batch_sizes: ints, rows.
+        num_rounds: int, runs of each whose median is taken.
+
+    Returns:
+        `CostTable` of `len(segments)` segments.
+    """
+    segments = check_segments(segments)
+    config = segments[0].config
+    compaction = Compaction(config.hidden_size, segments[0].precision)
+    costs = []
+    for length in lengths:
+        for rows in batch_sizes:
+            runs = {}
+            given = _Given.of(segments, length, rows)
+            for i, segment in enumerate(segments):
+                runs[i, "run"] = _run(segment, given, compaction)
+                if not segment.is_teacher:
+                    runs[i, "advance"] = _advance(segment, given)
+            timing = time_in_turn(runs, num_rounds)
+            for i, segment in enumerate(segments):
+                advance = None
+                if not segment.is_teacher:
+                    advance = timing.median((i, "advance"))
+                seconds = timing.median((i, "run"))
+                costs.append(SegmentCost(i, length, rows, advance, seconds))
+    return CostTable(costs)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Given:
+    """What the segments are timed on: full rows of random values."""
+
+    inputs: dict[str, tf.Tensor]
+    rows: Rows
+
+    @classmethod
+    def of(cls, segments: Sequence[Segment], length: int, rows: int) -> _Given:
+        ones = tf.ones([rows, length], tf.int32)
+        size = segments[0].config.hidden_size
+        states = tf.random.stateless_normal([rows, length, size], [7, 7])
+        states = tf.cast(states, segments[0].precision)
+        # 0 is an id of every table, 1 need not be a token type.
+        inputs = dict.fromkeys(INPUT_NAMES, 0 * ones) | {"padding_mask": ones}
+        return cls(inputs, Rows(states, ones, np.arange(rows)))
+
+    def arguments(self, segment: Segment) -> tuple[Any, ...]:
+        return self.rows[:2] if segment.first_block else (self.inputs,)
+
+
+def _advance(segment: Segment, given: _Given) -> Callable[[], Any]:
+    return lambda: _wait(segment.advance(*given.arguments(segment)))
+
+
+def _run(
+    segment: Segment, given: _Given, compaction: Compaction
+) -> Callable[[], Any]:
+    """A step, with the first row of several taken away afterwards."""
+    speed = np.full(len(given.rows.row_ids), _SMALLEST_SPEED)
+    first = np.arange(len(speed)) == 0
+    inputs = None if segment.first_block else given.inputs
+
+    def run() -> None:
+        step = start_step(segment, given.rows, speed, inputs)
+        np.asarray(step.leaves)
+        rows = compaction.survivors(step.rows, first)
+        _wait(rows.hidden_states)
+
+    return run
+
+
+def _wait(tensor: tf.Tensor) -> None:
+    """Until the device has computed it."""
+    tensor[:1, :1, :1].numpy()

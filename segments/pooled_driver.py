@@ -1,0 +1,151 @@
+"""Runs any number of rows, in full batches of survivors of many batches."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from fastbert_tf import ExitResult
+from fastbert_tf.exits import check_speed
+from fastbert_tf.inputs import check_inputs
+
+from .answers import Answers
+from .buckets import bucket_lengths, cut, row_lengths
+from .compaction import Compaction, Rows
+from .scheduler import Plan, Scheduler, run_to_end
+from .segment import Segment
+from .step import Step, check_segments, start_step
+
+
+class PooledDriver:
+    """Takes any number of rows through the segments in full batches.
+
+    Each row is padded to the bucket of its own length. Survivors wait on the
+    device, in a pool per segment and bucket, until `max_batch_size` of them
+    are there, so that batches do not shrink on the way; `scheduler` says
+    which pool runs next. What a row is answered does not depend on the rows
+    beside it.
+
+    Args:
+        segments: list of `Segment` in order, from `build_segments`.
+        max_batch_size: int, rows that run together.
+
+    Example:
+
+    ```python
+    driver = PooledDriver(build_segments(model), max_batch_size=32)
+    result = driver.predict(preprocessor(texts), speed=0.5)
+    ```
+    """
+
+    def __init__(
+        self, segments: Sequence[Segment], max_batch_size: int = 32
+    ) -> None:
+        self.segments = check_segments(segments)
+        self.config = self.segments[0].config
+        self.max_batch_size = max_batch_size
+        self.compaction = Compaction(
+            self.config.hidden_size, self.segments[0].precision
+        )
+        self._new_scheduler()  # Refuses an impossible size now.
+
+    def predict(self, inputs: Mapping[str, Any], speed: Any) -> ExitResult:
+        """Answers B rows, each by the first exit sure enough of it.
+
+        Args:
+            inputs: dict of integer `[B, S]`: `token_ids`, `token_type_ids`,
+                `padding_mask`; B may be 0, and far above `max_batch_size`.
+            speed: float in [0, 1], one value or `[B]`. 0 runs every segment.
+                Changing it retraces nothing.
+
+        Returns:
+            `ExitResult` in the order of the rows.
+
+        Raises:
+            TypeError, ValueError: an input or `speed` is not as above.
+        """
+        inputs = check_inputs(inputs, self.config)
+        inputs = {name: x.numpy() for name, x in inputs.items()}
+        num_rows = len(inputs["token_ids"])
+        speed = np.broadcast_to(check_speed(speed, num_rows), [num_rows])
+        buckets = bucket_lengths(
+            row_lengths(inputs["padding_mask"]),
+            self.config.max_position_embeddings,
+        )
+        scheduler = self._new_scheduler()
+        for bucket in np.unique(buckets).tolist():
+            scheduler.add(bucket, np.flatnonzero(buckets == bucket).tolist())
+        scheduler.close()
+        answers = Answers(num_rows, self.config)
+        run_to_end(scheduler, _Executor(self, inputs, speed, answers))
+        return answers.result()
+
+    def _new_scheduler(self) -> Scheduler:
+        return Scheduler(len(self.segments), self.max_batch_size)
+
+
+class _Executor:
+    """Runs the plans of one `predict` and keeps the tensors of its pools.
+
+    A pool is a queue of `Rows`, whose ids follow each other as those of the
+    scheduler's pool do.
+    """
+
+    def __init__(
+        self,
+        driver: PooledDriver,
+        inputs: Mapping[str, np.ndarray],
+        speed: np.ndarray,
+        answers: Answers,
+    ) -> None:
+        self._driver = driver
+        self._inputs = inputs
+        self._speed = speed
+        self._answers = answers
+        self._pools = defaultdict(deque)
+
+    def launch(self, plan: Plan) -> Step:
+        """Starts a plan; nothing is waited for."""
+        inputs = None
+        if plan.segment == 0:
+            row_ids = np.array(plan.row_ids)
+            inputs = cut(self._inputs, plan.bucket, row_ids)
+            inputs = {name: tf.constant(x) for name, x in inputs.items()}
+            rows = Rows(None, inputs["padding_mask"], row_ids)
+        else:
+            pool = self._pools[plan.segment, plan.bucket]
+            rows = take(pool, len(plan.row_ids))
+        segment = self._driver.segments[plan.segment]
+        return start_step(segment, rows, self._speed[rows.row_ids], inputs)
+
+    def collect(self, plan: Plan, step: Step) -> list[bool]:
+        """Waits for a plan, keeps its answers, and pools its survivors."""
+        leaves = np.asarray(step.leaves)
+        index = self._driver.segments[plan.segment].index
+        self._answers.add(step.rows.row_ids, leaves, step.outputs, index)
+        rows = self._driver.compaction.survivors(step.rows, leaves)
+        if len(rows.row_ids):
+            self._pools[plan.segment + 1, plan.bucket].append(rows)
+        return leaves.tolist()
+
+
+def take(pool: deque[Rows], count: int) -> Rows:
+    """The first `count` rows of a pool, as one batch."""
+    parts, missing = [], count
+    while missing:
+        rows = pool.popleft()
+        if len(rows.row_ids) > missing:
+            pool.appendleft(Rows(*(x[missing:] for x in rows)))
+            rows = Rows(*(x[:missing] for x in rows))
+        parts.append(rows)
+        missing -= len(rows.row_ids)
+    if len(parts) == 1:
+        return parts[0]
+    states, masks, row_ids = zip(*parts, strict=True)
+    return Rows(
+        tf.concat(states, 0), tf.concat(masks, 0), np.concatenate(row_ids)
+    )

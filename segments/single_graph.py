@@ -1,0 +1,126 @@
+"""The network without a cut: one graph that decides its exits inside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from fastbert_tf import ExitResult, FastBertClassifier
+from fastbert_tf.exits import check_speed
+from fastbert_tf.inputs import INPUT_NAMES, check_inputs
+
+from .building import Parts, frozen_function, network_parts
+from .segment_plan import SegmentPlan
+
+
+class SingleGraphDriver:
+    """Takes one batch through the network in a single call.
+
+    Rows leave and survivors are compacted inside the graph; once nobody is
+    left the other blocks are skipped. The host waits once a batch, and pays
+    one dispatch instead of one a segment, so that short rows alone are
+    answered soonest. Survivors of several batches cannot meet in it.
+
+    Args:
+        model: `FastBertClassifier`; its weights are copied into the graph.
+        precision: str, `"float32"` or `"bfloat16"`.
+        plan: `SegmentPlan`, the exits that are asked; all by default.
+
+    Example:
+
+    ```python
+    driver = SingleGraphDriver(model)
+    result = driver.predict(preprocessor(["a text"]), speed=0.5)
+    ```
+    """
+
+    def __init__(
+        self,
+        model: FastBertClassifier,
+        precision: str = "float32",
+        plan: SegmentPlan | None = None,
+    ) -> None:
+        self.config = model.config
+        parts = network_parts(model, precision, plan)
+        signature = [
+            *parts[0].signature(model.config.hidden_size),
+            tf.TensorSpec([None], tf.float32),
+        ]
+        layers = [layer for part in parts for layer in part.layers]
+        network = _Network(parts, model.config.num_classes)
+        self.function = frozen_function(network.run, signature, layers)
+
+    def predict(self, inputs: Mapping[str, Any], speed: Any) -> ExitResult:
+        """Answers B rows, each by the first exit sure enough of it.
+
+        Args:
+            inputs: dict of integer `[B, S]`: `token_ids`, `token_type_ids`,
+                `padding_mask`; B may be 0.
+            speed: float in [0, 1], one value or `[B]`. 0 runs every block.
+                Changing it retraces nothing.
+
+        Returns:
+            `ExitResult` in the order of the rows.
+
+        Raises:
+            TypeError, ValueError: an input or `speed` is not as above.
+        """
+        inputs = check_inputs(inputs, self.config)
+        num_rows = inputs["token_ids"].shape[0]
+        speed = np.broadcast_to(check_speed(speed, num_rows), [num_rows])
+        ids = [inputs[name] for name in INPUT_NAMES]
+        outputs = self.function(*ids, tf.constant(speed))
+        return ExitResult(*(x.numpy() for x in outputs))
+
+
+class _Network:
+    """The graph of all segments, a condition around each but the first."""
+
+    def __init__(self, parts: list[Parts], num_classes: int) -> None:
+        self._parts = parts
+        self._num_classes = num_classes
+
+    def run(self, *arguments: Any) -> tuple[Any, Any, Any]:
+        """Logits, uncertainty and exit index of every row, in order.
+
+        Args:
+            *arguments: the three inputs, int32 `[B, S]`, and the speed,
+                float32 `[B]`.
+        """
+        *ids, speed = arguments
+        row_ids = tf.range(tf.shape(speed)[0])
+        answers = self._from(0, tuple(ids), row_ids, speed)
+        # Every row answers once: its place is where its id sorts to.
+        order = tf.argsort(answers[0])
+        return tuple(tf.gather(x, order) for x in answers[1:])
+
+    def _from(
+        self, place: int, arguments: tuple, row_ids: Any, speed: Any
+    ) -> tuple:
+        """Row ids, logits, uncertainty and exits from a segment on."""
+        part = self._parts[place]
+        outputs = part.run(*arguments)
+        exits = tf.fill(tf.shape(row_ids), part.index)
+        answers = (row_ids, outputs["logits"], outputs["uncertainty"], exits)
+        if place == len(self._parts) - 1:
+            return answers
+        leaves = outputs["uncertainty"] < speed
+        leaving = tuple(tf.boolean_mask(x, leaves) for x in answers)
+        stays = tf.logical_not(leaves)
+        padding_mask, row_ids, speed = (
+            tf.boolean_mask(x, stays) for x in (arguments[-1], row_ids, speed)
+        )
+        hidden_states = tf.boolean_mask(outputs["hidden_states"], stays)
+        rest = tf.cond(
+            tf.size(row_ids) > 0,
+            lambda: self._from(
+                place + 1, (hidden_states, padding_mask), row_ids, speed
+            ),
+            lambda: tuple(x[:0] for x in answers),
+        )
+        return tuple(
+            tf.concat(pair, 0) for pair in zip(leaving, rest, strict=True)
+        )

@@ -1,0 +1,107 @@
+import pathlib
+from typing import Any
+
+import pytest
+from absl import flags
+
+from fastbert_tf.commands.launch import report_mistakes
+from fastbert_tf.segments.benchmarks.records import read_records
+from fastbert_tf.segments.commands import benchmark
+
+TINY = {
+    "num_layers": 3,
+    "hidden_size": 24,
+    "num_heads": 2,
+    "intermediate_size": 48,
+    "num_rows": 6,
+    "num_rounds": 1,
+    "mean_depths": 1.5,
+    "batch_sizes": 2,
+    "num_arrivals": 6,
+    "shapes": "2x5",
+    "lengths": "4,8",
+    "speeds": "0,0.5",
+}
+
+
+def run(**given: Any) -> int | None:
+    """The command's exit status, None for 0."""
+    values = flags.FlagValues()
+    benchmark.define_flags(values)
+    given = {**TINY, **given}
+    values(["fastbert-benchmark", *(f"--{k}={v}" for k, v in given.items())])
+    return report_mistakes(lambda argv: benchmark.main(argv, values), ["x"])
+
+
+SCENARIOS = (
+    "offline",
+    "single_stream",
+    "server",
+    "full_depth",
+    "cost_table",
+    "precision",
+    "endurance",
+)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_a_scenario_prints_and_writes_the_same_rows(
+    tmp_path: pathlib.Path,
+    capsys: pytest.CaptureFixture[str],
+    scenario: str,
+) -> None:
+    path = tmp_path / "records.jsonl"
+    assert not run(scenario=scenario, output=path)
+    environment, records = read_records(path)
+    assert {record["scenario"] for record in records} == {scenario}
+    printed = capsys.readouterr().out.strip().splitlines()
+    assert len(printed) == len(records) + 2
+    assert environment["num_cores"] >= 1
+    assert environment["versions"]["tensorflow"].startswith("2.21")
+
+
+def test_drivers_and_static_networks_are_chosen_by_flags(
+    tmp_path: pathlib.Path,
+) -> None:
+    path = tmp_path / "records.jsonl"
+    assert not run(
+        drivers="single graph",
+        static_blocks="1,2",
+        planned=True,
+        mean_depths="",
+        speeds=0.5,
+        output=path,
+    )
+    _, records = read_records(path)
+    assert [record["variant"] for record in records] == [
+        "full depth, one graph",
+        "static 1",
+        "static 2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"drivers": "fast"}, "`--drivers` must be of"),
+        ({"precisions": "int8"}, "`--precisions` must be of"),
+        ({"batch_sizes": "many"}, "`--batch_sizes` must be whole numbers"),
+        ({"batch_sizes": 0}, "batch_sizes=(0,)"),
+        ({"shapes": "32"}, "like 32x128"),
+        ({"model_dir": "there/is/none"}, "without --test_path"),
+        ({"hidden_size": 25}, "must divide"),
+        ({"output": "no/such/folder/x.jsonl"}, "There is no folder"),
+        ({"random_weights": True}, "--random_weights needs"),
+    ],
+)
+def test_a_mistake_is_one_line_and_writes_nothing(
+    tmp_path: pathlib.Path,
+    capsys: pytest.CaptureFixture[str],
+    given: dict[str, Any],
+    message: str,
+) -> None:
+    path = tmp_path / "records.jsonl"
+    assert run(**{"output": path, "scenario": "full_depth", **given}) == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert message in line
+    assert not path.exists()

@@ -1,0 +1,61 @@
+import dataclasses
+
+import pytest
+
+from fastbert_tf.segments import CostTable, Driver, measure_costs
+from fastbert_tf.segments.costs import SegmentCost
+
+
+def cost(segment: int, length: int, rows: int) -> SegmentCost:
+    """Two segments: seconds of 1 a row and position, 2 with the exit."""
+    advance = None if segment else float(length * rows)
+    return SegmentCost(segment, length, rows, advance, 2.0 * length * rows)
+
+
+@pytest.fixture
+def table() -> CostTable:
+    return CostTable(
+        [cost(i, s, b) for i in (0, 1) for s in (8, 16) for b in (1, 4)]
+    )
+
+
+def test_measured_sizes_are_given_back(table: CostTable) -> None:
+    assert table.run_seconds(1, 16, 4) == 2 * 64
+    assert table.advance_seconds(0, 8, 1) == 8
+
+
+def test_between_them_costs_are_interpolated(table: CostTable) -> None:
+    assert table.run_seconds(0, 12, 2.5) == 2 * 12 * 2.5
+
+
+def test_past_them_costs_grow_in_proportion(table: CostTable) -> None:
+    assert table.advance_seconds(0, 32, 8) == 32 * 8
+
+
+def test_below_them_costs_are_the_least(table: CostTable) -> None:
+    assert table.advance_seconds(0, 2, 1) == 8
+
+
+def test_full_depth_is_the_blocks_and_the_teacher(table: CostTable) -> None:
+    assert table.full_depth_seconds(8, 1) == 8 + 16
+
+
+def test_a_table_with_a_gap_is_refused(table: CostTable) -> None:
+    with pytest.raises(ValueError, match="Received: 7 for"):
+        CostTable(table.costs[:-1])
+    with pytest.raises(ValueError, match="Received: 0 for"):
+        CostTable([])
+
+
+def test_every_segment_length_and_batch_is_measured(
+    drivers: list[Driver],
+) -> None:
+    table = measure_costs(drivers[0].segments, (3, 5), (1, 2), num_rounds=1)
+    sizes = {(x.segment, x.length, x.batch_size) for x in table.costs}
+    assert sizes == {
+        (i, s, b) for i in range(4) for s in (3, 5) for b in (1, 2)
+    }
+    for x in table.costs:
+        assert x.run_seconds > 0
+        assert (x.advance_seconds is None) == (x.segment == 3)
+    assert dataclasses.asdict(table.costs[0])["scenario"] == "cost_table"
