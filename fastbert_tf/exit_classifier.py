@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from .layers import ConfiguredLayer, SelfAttention
+from .layers import ConfiguredLayer, SelfAttention, padding_scores
 
 # Below anything the attention of `tanh` outputs gives, and finite in float16.
 _PADDING_VALUE = -6e4
@@ -27,7 +27,40 @@ class FanInInitialized(ConfiguredLayer):
 
 
 class ClassifierAttention(FanInInitialized, SelfAttention):
-    """The self-attention of an exit classifier."""
+    """The self-attention of an exit classifier.
+
+    Where one position asks, keys and values of the others are not computed:
+    the key kernel is folded into the query, and the value kernel is applied
+    to the weighted sum of the positions. That is algebraically equal. A key
+    bias adds the same to all scores of a query, so softmax ignores it; value
+    biases add up to one. While training, dropout undoes that, and the keys
+    and values are computed.
+    """
+
+    def call(
+        self,
+        hidden_states: Any,
+        padding_mask: Any,
+        query_states: Any = None,
+        training: bool = False,
+    ) -> Any:
+        if query_states is None or training:
+            return super().call(
+                hidden_states, padding_mask, query_states, training=training
+            )
+        heads = (self.num_heads, self.width // self.num_heads)
+        query = ops.reshape(self.query(query_states), (-1, *heads))
+        key = ops.reshape(self.key.kernel, (self.width, *heads))
+        value = ops.reshape(self.value.kernel, (self.width, *heads))
+        query = ops.einsum("bnd,wnd->bnw", query * heads[1] ** -0.5, key)
+        scores = ops.matmul(query, ops.swapaxes(hidden_states, 1, 2))
+        scores = ops.cast(scores, "float32")  # [B, N, S]
+        scores = scores + padding_scores(padding_mask)[:, None, :]
+        probabilities = ops.cast(ops.softmax(scores), hidden_states.dtype)
+        mixed = ops.matmul(probabilities, hidden_states)  # [B, N, width]
+        mixed = ops.einsum("bnw,wnd->bnd", mixed, value)
+        mixed = ops.reshape(mixed, ops.shape(query_states))
+        return self.output_dense(mixed + self.value.bias)
 
 
 class ExitClassifier(FanInInitialized):

@@ -18,6 +18,15 @@ from .config import FastBertConfig
 _PADDING_SCORE = -1e9
 
 
+def padding_scores(padding_mask: Any) -> Any:
+    """What is added to attention scores: float32 `[B, S]`, 0 for real tokens.
+
+    Args:
+        padding_mask: int32 `[B, S]`, 1 = real token.
+    """
+    return (1.0 - ops.cast(padding_mask, "float32")) * _PADDING_SCORE
+
+
 def _gelu(x: Any) -> Any:
     return keras.activations.gelu(x, approximate=False)
 
@@ -189,8 +198,7 @@ class SelfAttention(ConfiguredLayer):
         values = self._split_heads(self.value(hidden_states))
         scores = ops.matmul(queries, ops.swapaxes(keys, -1, -2))
         scores = ops.cast(scores, "float32")  # [B, N, Q, S]
-        is_padding = 1.0 - ops.cast(padding_mask, "float32")
-        scores = scores + (is_padding * _PADDING_SCORE)[:, None, None, :]
+        scores = scores + padding_scores(padding_mask)[:, None, None, :]
         probabilities = ops.cast(ops.softmax(scores), values.dtype)
         probabilities = self.probabilities_dropout(
             probabilities, training=training

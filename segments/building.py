@@ -28,6 +28,7 @@ def build_segments(
         model: `FastBertClassifier`; its weights are copied into the graphs.
         precision: str, `"float32"` or `"bfloat16"`. The latter rounds
             weights and hidden states; logits and uncertainty stay float32.
+            Without bfloat16 instructions the blocks compute in float32.
         plan: `SegmentPlan`, the exits that are asked; all by default.
 
     Raises:

@@ -45,6 +45,7 @@ class Compaction:
         self.function = tf.function(
             compact, input_signature=signature, autograph=False
         )
+        self._compact = self.function.get_concrete_function()
 
     def survivors(
         self,
@@ -64,7 +65,9 @@ class Compaction:
         if len(row_ids) in (0, len(leaves)):
             return rows._replace(row_ids=row_ids)
         length = longest(row_ids) if longest else rows.padding_mask.shape[1]
-        return Rows(*self.function(*rows[:2], ~leaves, length), row_ids)
+        stays = tf.constant(~leaves)
+        kept = self._compact(*rows[:2], stays, tf.constant(length, tf.int32))
+        return Rows(*kept, row_ids)
 
 
 def compact(

@@ -10,6 +10,8 @@ import tensorflow as tf
 from fastbert_tf import FastBertConfig
 from fastbert_tf.inputs import INPUT_NAMES
 
+_LATER_NAMES = ("hidden_states", "padding_mask")
+
 
 class Segment:
     """A compiled slice of a FastBERT, the unit a driver runs.
@@ -69,7 +71,7 @@ class Segment:
             dict, on the device: `hidden_states` (`precision`, `[B, S, H]`),
             `logits` (float32 `[B, C]`), `uncertainty` (float32 `[B]`).
         """
-        return self._call(self.function, arguments, named)
+        return self._call(self._run, arguments, named)
 
     def advance(self, *arguments: Any, **named: Any) -> tf.Tensor:
         """Runs the blocks alone, for rows that do not ask this exit.
@@ -83,10 +85,22 @@ class Segment:
         Returns:
             the hidden states, `precision`, `[B, S, H]`.
         """
-        return self._call(self._advance_function, arguments, named)
+        return self._call(self._advance, arguments, named)
+
+    # Concrete functions are called without the search for the right trace,
+    # which on a slow processor takes as long as a small block.
+    @functools.cached_property
+    def _run(self) -> Any:
+        return self.function.get_concrete_function()
 
     @functools.cached_property
-    def _advance_function(self) -> Any:
+    def _advance(self) -> Any:
+        return self.advance_function.get_concrete_function()
+
+    @functools.cached_property
+    def advance_function(self) -> Any:
+        """The `tf.function` of `advance`."""
+
         def advance(*arguments: Any) -> Any:
             return self.function(*arguments)["hidden_states"]
 
@@ -95,7 +109,8 @@ class Segment:
 
     def _call(self, function: Any, arguments: tuple, named: dict) -> Any:
         if self.first_block > 0:
-            return function(*arguments, **named)
+            later = (named[name] for name in _LATER_NAMES if name in named)
+            return function(*arguments, *later)
         (inputs,) = (*arguments, *named.values())
         ids = [tf.cast(inputs[name], tf.int32) for name in INPUT_NAMES]
         return function(*ids)

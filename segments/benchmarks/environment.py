@@ -13,6 +13,8 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from ..precision import processor_instructions
+
 _PACKAGES = (
     "tensorflow",
     "keras",
@@ -22,7 +24,7 @@ _PACKAGES = (
     "onnxruntime",
     "openvino",
 )
-_INSTRUCTIONS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16")
+_INSTRUCTIONS = {"avx2", "avx512f", "avx512_bf16", "amx_bf16", "bf16"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Environment:
             _revision(),
             _device(),
             len(os.sched_getaffinity(0)),
-            [x for x in _INSTRUCTIONS if x in _processor().get("flags", "")],
+            sorted(_INSTRUCTIONS & processor_instructions()),
             dict(_versions()),
             os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
         )
@@ -70,22 +72,18 @@ def _versions() -> Iterator[tuple[str, str]]:
             yield package, importlib.metadata.version(package)
 
 
-def _processor() -> dict[str, str]:
-    """The first processor of `/proc/cpuinfo`; nothing where there is none."""
-    path = Path("/proc/cpuinfo")
-    if not path.exists():
-        return {}
-    first = path.read_text(encoding="utf-8").split("\n\n")[0]
-    pairs = (line.partition(":") for line in first.splitlines())
-    return {key.strip(): value.strip() for key, _, value in pairs}
-
-
 def _device() -> str:
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         details = tf.config.experimental.get_device_details(gpus[0])
         return str(details.get("device_name", gpus[0].name))
-    return _processor().get("model name", platform.machine())
+    path = Path("/proc/cpuinfo")
+    if path.exists():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            name, _, value = line.partition(":")
+            if name.strip() == "model name":
+                return value.strip()
+    return platform.machine()
 
 
 def _revision() -> str:

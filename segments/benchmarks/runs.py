@@ -16,7 +16,6 @@ from ..pooled_driver import PooledDriver
 from .endurance import run_endurance
 from .loadgen_runs import run_loadgen_scenarios
 from .offline import OfflineOptions, run_offline
-from .peers import PEERS
 from .precisions import run_precision
 from .records import as_fields
 from .server import ServerOptions, run_server
@@ -60,7 +59,7 @@ class BenchmarkOptions:
     loads: tuple[float, ...] = (0.5, 1.0, 2.0)
     deadline_ms: float = 200.0
     num_arrivals: int = 500
-    peers: bool = False
+    peers: tuple[str, ...] = ()
     keras: bool = False
     planned: bool = False
 
@@ -76,11 +75,6 @@ class BenchmarkOptions:
                 "model. Received: no --model_dir. Pass one, or leave the flag "
                 "out for rows of 64 tokens."
             )
-
-    @property
-    def peer_names(self) -> tuple[str, ...]:
-        """Of `PEERS`, or none."""
-        return PEERS if self.peers else ()
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -155,7 +149,7 @@ def _offline(options: BenchmarkOptions) -> Iterator[Any]:
                     batch_size,
                     options.variants,
                     baselines,
-                    options.peer_names,
+                    options.peers,
                     options.official_threads,
                     options.num_rounds,
                 ),
@@ -166,7 +160,7 @@ def _single_stream(options: BenchmarkOptions) -> Iterator[Any]:
     workload, settings = build_workload(options)
     for precision in options.precisions:
         yield run_single_stream(
-            workload, settings, precision, options.drivers, options.peer_names
+            workload, settings, precision, options.drivers, options.peers
         )
 
 
@@ -195,7 +189,7 @@ def _full_depth(options: BenchmarkOptions) -> Iterator[Any]:
             workload.model,
             precision,
             options.shapes,
-            options.peer_names,
+            options.peers,
             options.num_rounds,
         )
 

@@ -14,6 +14,7 @@ from fastbert_tf.inputs import INPUT_NAMES
 
 from ..building import build_segments, build_static
 from ..driver import Driver
+from ..precision import compute_dtype
 from ..timing import time_in_turn
 from .peers import build_peer
 from .variants import FULL_DEPTH
@@ -71,6 +72,7 @@ def run_shapes(
     static = build_static(model, last, precision)
     driver = Driver(build_segments(model, precision))
     built = {name: build_peer(name, model) for name in peers}
+    computes_in = compute_dtype(precision)
     for rows, length in shapes:
         inputs = _inputs(model, rows, length)
         runs = {
@@ -86,7 +88,7 @@ def run_shapes(
             yield ShapeRecord(
                 precision,
                 name,
-                built[name].precision if name in built else precision,
+                built[name].precision if name in built else computes_in,
                 f"{rows}x{length}",
                 rows,
                 length,

@@ -2,7 +2,8 @@
 
     fastbert-benchmark --scenario=offline --model_dir=model/ \\
         --test_path=dev.tsv --mean_depths=1.5,3,6 --output=offline.jsonl
-    fastbert-benchmark --scenario=full_depth --shapes=32x128,1x128,1x32 --peers
+    fastbert-benchmark --scenario=full_depth --shapes=32x128,1x32 \\
+        --peers=all
 
 `offline` has all rows at once, `single_stream` one after another, `server`
 at random times with a deadline. `full_depth` times fixed shapes at
@@ -70,12 +71,12 @@ def define_flags(values: flags.FlagValues) -> None:
         ("shapes", "32x128,1x128,1x32", "Rows x length, for full_depth."),
         ("lengths", "32,64", "Positions, for cost_table."),
         ("official_threads", "", "Threads of the released algorithm."),
+        ("peers", "", f"all, or of {', '.join(PEERS)} (needs '.[peers]')."),
         ("loads", "0.5,1,2", "Arrivals over full-depth capacity, for server."),
     ):
         flags.DEFINE_list(name, default, help_, values)
     for name, help_ in (
         ("random_weights", "Random weights of the sizes below."),
-        ("peers", f"Also {', '.join(PEERS)} (pip install '.[peers]')."),
         ("keras", "Also `keras.Model.predict`, in offline."),
         ("planned", "Also drivers that ask the exits worth asking only."),
     ):
@@ -139,6 +140,8 @@ def parse_options(values: flags.FlagValues) -> BenchmarkOptions:
     }
     plain["drivers"] = _chosen("drivers", values.drivers, DRIVERS)
     plain["precisions"] = _chosen("precisions", values.precisions, PRECISIONS)
+    peers = PEERS if values.peers == ["all"] else values.peers
+    plain["peers"] = _chosen("peers", peers, PEERS)
     config = FastBertConfig(
         hidden_size=values.hidden_size,
         num_hidden_layers=values.num_layers,

@@ -122,7 +122,7 @@ def _fused() -> Any:
 
 
 def _advance() -> Any:
-    return _segments("first")[0]._advance_function
+    return _segments("first")[0].advance_function
 
 
 def _single_graph() -> Any:

@@ -154,7 +154,7 @@ def test_segments_trace_once_over_all_shapes_and_speeds(
     functions = [
         driver.compaction.function,
         *(segment.function for segment in driver.segments),
-        *(segment._advance_function for segment in driver.segments[:-1]),
+        *(segment.advance_function for segment in driver.segments[:-1]),
     ]
     for function in functions:
         assert function.experimental_get_tracing_count() == 1

@@ -1,11 +1,18 @@
+import pathlib
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from fastbert_tf import FastBertClassifier
 from fastbert_tf.layers import Block
-from fastbert_tf.segments import Driver, build_segments
-from fastbert_tf.segments.precision import check_precision, in_precision
+from fastbert_tf.segments import Driver, build_segments, precision
+from fastbert_tf.segments.precision import (
+    check_precision,
+    compute_dtype,
+    in_precision,
+    processor_instructions,
+)
 
 from ..tiny_models import tiny_config, tiny_inputs
 from ..tolerances import tolerance
@@ -17,8 +24,17 @@ def model() -> FastBertClassifier:
     return FastBertClassifier(tiny_config(num_hidden_layers=2))
 
 
-@pytest.fixture(scope="module")
-def half(model: FastBertClassifier) -> Driver:
+@pytest.fixture(params=[True, False], ids=["bfloat16 CPU", "float32 CPU"])
+def has_instructions(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> bool:
+    """A machine with bfloat16 instructions, and one without."""
+    monkeypatch.setattr(precision, "has_bfloat16", lambda: request.param)
+    return request.param
+
+
+@pytest.fixture
+def half(model: FastBertClassifier, has_instructions: bool) -> Driver:
     return Driver(build_segments(model, "bfloat16"))
 
 
@@ -66,7 +82,9 @@ def test_a_layer_in_its_own_precision_is_not_copied() -> None:
     assert in_precision(layer, "float32") is layer
 
 
-def test_a_copy_holds_the_rounded_weights_and_leaves_the_layer() -> None:
+def test_a_copy_holds_the_rounded_weights_and_leaves_the_layer(
+    has_instructions: bool,
+) -> None:
     layer = Block(tiny_config())
     layer.build()
     before = [w.numpy().copy() for w in layer.weights]
@@ -74,12 +92,31 @@ def test_a_copy_holds_the_rounded_weights_and_leaves_the_layer() -> None:
     for weight, value, mine in zip(
         copy.weights, before, layer.weights, strict=True
     ):
-        assert weight.dtype == "bfloat16"
-        np.testing.assert_array_equal(weight, tf.cast(value, tf.bfloat16))
+        assert weight.dtype == ("bfloat16" if has_instructions else "float32")
+        rounded = tf.cast(tf.cast(value, tf.bfloat16), tf.float32)
+        np.testing.assert_array_equal(tf.cast(weight, tf.float32), rounded)
         np.testing.assert_array_equal(mine, value)
 
 
-@pytest.mark.parametrize("precision", ["float16", "", None])
-def test_an_unknown_precision_is_refused(precision: str | None) -> None:
+def test_without_instructions_bfloat16_is_computed_in_float32(
+    has_instructions: bool,
+) -> None:
+    expected = "bfloat16" if has_instructions else "float32"
+    assert compute_dtype("bfloat16") == expected
+    assert compute_dtype("float32") == "float32"
+
+
+@pytest.mark.parametrize("name", ["flags", "Features"])
+def test_instructions_are_those_the_processor_names(
+    tmp_path: pathlib.Path, name: str
+) -> None:
+    path = tmp_path / "cpuinfo"
+    path.write_text(f"processor : 0\n{name}\t: avx2 avx512_bf16\n\nflags: x\n")
+    assert processor_instructions(str(path)) == {"avx2", "avx512_bf16"}
+    assert processor_instructions(str(tmp_path / "none")) == set()
+
+
+@pytest.mark.parametrize("name", ["float16", "", None])
+def test_an_unknown_precision_is_refused(name: str | None) -> None:
     with pytest.raises(ValueError, match=r"one of \['float32', 'bfloat16'\]"):
-        check_precision(precision)
+        check_precision(name)
