@@ -89,8 +89,9 @@ def simulate_exits(
 
 
 def _check_exits(exits: Sequence[int] | None, num_exits: int) -> np.ndarray:
-    asked = np.arange(num_exits) if exits is None else np.array(exits, int)
-    if asked[-1:].tolist() != [num_exits - 1] or (np.diff(asked) < 1).any():
+    asked = np.arange(num_exits) if exits is None else np.array(exits)
+    rises = asked.tolist() == sorted(set(asked.tolist()))
+    if not rises or asked[-1:].tolist() != [num_exits - 1] or asked[0] < 0:
         raise ValueError(
             f"`exits` must rise and end with the last, {num_exits - 1}. "
             f"Received: exits={exits}. Leave it out to ask every exit."

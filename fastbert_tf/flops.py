@@ -2,11 +2,12 @@
 
 `"full"` counts every dense layer and the two attention products, with one
 query in an exit classifier that reads one position. (At inference the code
-folds that classifier's keys and values away, which saves a quarter of it.) `"paper"` is the published count, made with thop: dense layers only,
-those of an exit classifier on every position. It leaves the classifier's last
-dense layer (to C logits) out: 41,975,808 is published for any C, at 128 tokens
-of BERT-base. Both count 2 per multiply-add; neither counts lookups, biases,
-layer norm, softmax or activations.
+folds that classifier's keys and values away, a quarter of its work, which is
+not taken off here.) `"paper"` is the published count, made with thop: dense
+layers only, those of an exit classifier on every position. It leaves the
+classifier's last dense layer (to C logits) out: 41,975,808 is published for
+any C, at 128 tokens of BERT-base. Both count 2 per multiply-add; neither
+counts lookups, biases, layer norm, softmax or activations.
 """
 
 from __future__ import annotations

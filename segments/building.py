@@ -100,12 +100,17 @@ class Parts(NamedTuple):
     def run(self, *arguments: Any) -> dict[str, Any]:
         """What `Segment.run` gives, of the arguments of `encode`."""
         hidden_states = self.encode(*arguments)
-        logits = self.exit_classifier(hidden_states, arguments[-1])  # [B, C]
+        logits, uncertainty = self.answer(hidden_states, arguments[-1])
         return {
             "hidden_states": keras.ops.cast(hidden_states, self.precision),
             "logits": logits,
-            "uncertainty": normalized_entropy(logits),  # [B]
+            "uncertainty": uncertainty,
         }
+
+    def answer(self, hidden_states: Any, padding_mask: Any) -> tuple[Any, Any]:
+        """Logits `[B, C]` and uncertainty `[B]` of the exit."""
+        logits = self.exit_classifier(hidden_states, padding_mask)
+        return logits, normalized_entropy(logits)
 
     @property
     def layers(self) -> list[ConfiguredLayer]:

@@ -13,10 +13,8 @@ from fastbert_tf.inputs import INPUT_NAMES
 
 from .compaction import Compaction, Rows
 from .segment import Segment
-from .step import check_segments, start_step
+from .step import SMALLEST_SPEED, check_segments, start_step
 from .timing import time_in_turn
-
-_SMALLEST_SPEED = np.float32(1e-30)  # Asks the student, lets nobody leave.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,19 +53,9 @@ class CostTable:
         self.num_segments = 1 + max((x.segment for x in costs), default=-1)
         self.lengths = sorted({x.length for x in costs})
         self.batch_sizes = sorted({x.batch_size for x in costs})
-        shape = (
-            self.num_segments,
-            len(self.lengths),
-            len(self.batch_sizes),
-        )
-        if not costs or len(costs) != np.prod(shape):
-            raise ValueError(
-                "A cost table needs one cost a segment, length and batch "
-                f"size. Received: {len(costs)} for {shape}. Measure them "
-                "with `measure_costs`."
-            )
-        self._run = np.full(shape, np.nan)
-        self._advance = np.full(shape, np.nan)
+        counts = (self.num_segments, len(self.lengths), len(self.batch_sizes))
+        self._run = np.full(counts, np.nan)
+        self._advance = np.full(counts, np.nan)
         for cost in costs:
             place = (
                 cost.segment,
@@ -77,6 +65,13 @@ class CostTable:
             self._run[place] = cost.run_seconds
             if cost.advance_seconds is not None:
                 self._advance[place] = cost.advance_seconds
+        is_whole = costs and not np.isnan(self._run).any()
+        if not is_whole or len(costs) != np.prod(counts):
+            raise ValueError(
+                "A cost table needs one cost a segment, length and batch "
+                f"size. Received: {len(costs)} for {counts}. Measure them "
+                "with `measure_costs`."
+            )
 
     def run_seconds(self, segment: int, length: float, rows: float) -> float:
         """Seconds of a segment whose exit is asked."""
@@ -174,7 +169,7 @@ def _run(
     segment: Segment, given: _Given, compaction: Compaction
 ) -> Callable[[], Any]:
     """A step, with the first row of several taken away afterwards."""
-    speed = np.full(len(given.rows.row_ids), _SMALLEST_SPEED)
+    speed = np.full(len(given.rows.row_ids), SMALLEST_SPEED)
     first = np.arange(len(speed)) == 0
     inputs = None if segment.first_block else given.inputs
 

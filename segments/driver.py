@@ -24,8 +24,9 @@ class Driver:
     After each segment the rows whose uncertainty is under their `speed`
     leave, the survivors are packed densely on the device by
     `tf.boolean_mask` and trimmed to the longest of them, and the next segment
-    runs on those alone. The host reads one thing a segment: which rows leave.
-    Where no row may leave, `speed` being 0, no student is asked.
+    runs on those alone. Between two segments the host reads which rows leave,
+    and the answers of those that do. Where no row may leave, `speed` being 0,
+    no student is asked; the first such batch compiles segments without them.
 
     Args:
         segments: list of `Segment` in order, from `build_segments`.

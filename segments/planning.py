@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Callable
 
 import numpy as np
 
@@ -14,6 +12,8 @@ from fastbert_tf.exits import check_speed
 
 from .costs import CostTable
 from .segment_plan import SegmentPlan
+
+_MOST_BLOCKS = 16  # Up to here all sets of exits are tried.
 
 
 def plan_segments(
@@ -27,8 +27,9 @@ def plan_segments(
 
     An exit that few rows leave at costs all of them its classifier, a read
     and a compaction. Of all sets of exits the one with the least
-    `expected_seconds` is found, exactly. Asking fewer exits changes answers:
-    rows go on to the next exit that is asked, so look at the accuracy of
+    `expected_seconds` is found; with more than 16 blocks, one that no single
+    exit more or less would better. Asking fewer exits changes answers: rows
+    go on to the next exit that is asked, so look at the accuracy of
     `simulate_exits(..., exits=plan.exits)`.
 
     Args:
@@ -65,11 +66,7 @@ def expected_seconds(
     """
     _check(trace, costs, speed, batch_size)
     estimate = _Estimate.of(trace, costs, speed, batch_size, is_pooled)
-    stays, seconds = estimate.everyone, 0.0
-    for first, last in plan.spans:
-        seconds += estimate.span_seconds(first, last, stays)
-        stays = stays & estimate.stays_at[last]
-    return seconds
+    return estimate.plan_seconds(plan.exits)
 
 
 def _check(
@@ -85,7 +82,7 @@ def _check(
     if batch_size < 1:
         raise ValueError(
             "`batch_size` must be 1 or more. Received: "
-            f"batch_size={batch_size}."
+            f"batch_size={batch_size}. Pass the rows that start together."
         )
 
 
@@ -95,15 +92,17 @@ class _Estimate:
 
     Args:
         stays_at: bool `[L, N]`, the exit would not let the row go.
-        costs: `CostTable`.
-        length: float, positions of a row.
+        sizes: `[K]`, numbers of rows that costs are known at.
+        run, advance: float `[L, K]`, seconds of each segment with its exit
+            asked and without, at the rows' mean length.
         batch_size: int, rows that start together.
         is_pooled: bool, whether batches stay full.
     """
 
     stays_at: np.ndarray
-    costs: CostTable
-    length: float
+    sizes: np.ndarray
+    run: np.ndarray
+    advance: np.ndarray
     batch_size: int
     is_pooled: bool
 
@@ -118,7 +117,24 @@ class _Estimate:
     ) -> _Estimate:
         leaves = normalized_entropy(trace.exit_logits) < np.float32(speed)
         length = float(np.mean(trace.lengths))
-        return cls(~leaves, costs, length, batch_size, is_pooled)
+        sizes = sorted({*costs.batch_sizes, batch_size})
+        run, advance = (
+            np.array(
+                [
+                    [cost(i, length, n) for n in sizes]
+                    for i in range(len(leaves))
+                ]
+            )
+            for cost in (costs.run_seconds, costs.advance_seconds)
+        )
+        # Measured, these may fall by chance, which no machine does: more rows
+        # take longer, and so does an exit that is asked.
+        advance[-1] = run[-1]
+        advance = np.maximum.accumulate(advance, axis=1)
+        run = np.maximum(np.maximum.accumulate(run, axis=1), advance)
+        return cls(
+            ~leaves, np.array(sizes), run, advance, batch_size, is_pooled
+        )
 
     @property
     def num_blocks(self) -> int:
@@ -129,42 +145,82 @@ class _Estimate:
         """bool `[N]`, all True: the rows that reach the first block."""
         return np.full(self.stays_at.shape[1], True)
 
-    def span_seconds(self, first: int, last: int, stays: np.ndarray) -> float:
-        """Of the blocks from `first` to `last` and the exit behind them."""
-        blocks = (self.block_seconds(i, stays) for i in range(first, last))
-        return sum(blocks) + self._seconds(self.costs.run_seconds, last, stays)
+    def span_seconds(self, first: int, stays: np.ndarray) -> np.ndarray:
+        """Of the blocks from `first` to each other one and the exit behind.
 
-    def block_seconds(self, block: int, stays: np.ndarray) -> float:
-        """Of one block whose exit is not asked."""
-        return self._seconds(self.costs.advance_seconds, block, stays)
+        Args:
+            first: int.
+            stays: bool `[N]`, the rows that reach `first`.
 
-    def _seconds(
-        self,
-        cost: Callable[[int, float, float], float],
-        segment: int,
-        stays: np.ndarray,
-    ) -> float:
-        launches, rows = self._launches(float(np.mean(stays)))
-        return launches * cost(segment, self.length, rows) / self.batch_size
+        Returns:
+            float `[L - first]`, seconds a row that started.
+        """
+        run, advance = self._at(float(np.mean(stays)))
+        before = np.cumsum(advance[first:]) - advance[first:]
+        return before + run[first:]
 
-    def _launches(self, share: float) -> tuple[float, float]:
-        """Launches for each batch that starts, and the rows of one."""
-        if self.is_pooled or share in (0.0, 1.0):
-            return share, self.batch_size
-        any_left = 1.0 - (1.0 - share) ** self.batch_size
-        return any_left, self.batch_size * share / any_left
+    def block_seconds(self, stays: np.ndarray) -> np.ndarray:
+        """float `[L]`: of each block alone, its exit not asked."""
+        return self._at(float(np.mean(stays)))[1]
+
+    def _at(self, share: float) -> tuple[np.ndarray, np.ndarray]:
+        """`run` and `advance` per row, `share` of which are left."""
+        launches, rows = share, float(self.batch_size)
+        if not self.is_pooled and 0.0 < share < 1.0:
+            launches = 1.0 - (1.0 - share) ** self.batch_size
+            rows = self.batch_size * share / launches
+        place = np.interp(rows, self.sizes, np.arange(len(self.sizes)))
+        low, weight = int(place), place % 1
+        high = min(low + 1, len(self.sizes) - 1)
+        scale = launches / self.batch_size
+        return tuple(
+            scale * ((1 - weight) * x[:, low] + weight * x[:, high])
+            for x in (self.run, self.advance)
+        )
+
+    def plan_seconds(self, exits: tuple[int, ...]) -> float:
+        """Of the plan that asks these exits."""
+        stays, seconds, first = self.everyone, 0.0, 0
+        for last in exits:
+            seconds += self.span_seconds(first, stays)[last - first]
+            stays, first = stays & self.stays_at[last], last + 1
+        return float(seconds)
 
 
 def _fastest_exits(estimate: _Estimate) -> tuple[int, ...]:
-    """All sets of exits are tried, but those that cannot win any more."""
+    last = estimate.num_blocks - 1
+    starts = (tuple(range(last + 1)), (last,))
+    best = min(starts, key=estimate.plan_seconds)
+    if estimate.num_blocks <= _MOST_BLOCKS:
+        return _search_all(estimate, best)
+    return _improve(estimate, best)
+
+
+def _improve(estimate: _Estimate, exits: tuple[int, ...]) -> tuple[int, ...]:
+    """Adds or drops one exit at a time, while that saves time."""
+    last = estimate.num_blocks - 1
+    while True:
+        others = [
+            tuple(sorted({*exits} ^ {changed})) for changed in range(last)
+        ]
+        best = min(others, key=estimate.plan_seconds)
+        if estimate.plan_seconds(best) >= estimate.plan_seconds(exits):
+            return exits
+        exits = best
+
+
+def _search_all(
+    estimate: _Estimate, best_exits: tuple[int, ...]
+) -> tuple[int, ...]:
+    """Tries all sets of exits, but for those that cannot win any more."""
     num_blocks = estimate.num_blocks
     # The rows that no exit lets go run every block of every plan.
     stays, least = estimate.everyone, []
-    for i in range(num_blocks - 1):
-        least.append(estimate.block_seconds(i, stays))
+    for i in range(num_blocks):
+        least.append(estimate.block_seconds(stays)[i])
         stays = stays & estimate.stays_at[i]
-    remaining = [*np.cumsum(least[::-1])[::-1], 0.0, 0.0]
-    best_seconds, best_exits = math.inf, ()
+    remaining = [*np.cumsum(least[::-1])[::-1], 0.0]
+    best_seconds = estimate.plan_seconds(best_exits)
 
     def extend(
         exits: tuple[int, ...], stays: np.ndarray, seconds: float
@@ -176,10 +232,12 @@ def _fastest_exits(estimate: _Estimate) -> tuple[int, ...]:
         if first == num_blocks:
             best_seconds, best_exits = seconds, exits
             return
+        spans = estimate.span_seconds(first, stays)
         for last in range(first, num_blocks):
-            more = estimate.span_seconds(first, last, stays)
             extend(
-                (*exits, last), stays & estimate.stays_at[last], seconds + more
+                (*exits, last),
+                stays & estimate.stays_at[last],
+                seconds + spans[last - first],
             )
 
     extend((), estimate.everyone, 0.0)

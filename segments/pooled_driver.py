@@ -28,7 +28,7 @@ class PooledDriver:
     device, in a pool per segment and bucket, until `max_batch_size` of them
     are there, so that batches do not shrink on the way; `scheduler` says
     which pool runs next. What a row is answered does not depend on the rows
-    beside it.
+    beside it. Where no row may leave, `speed` being 0, no student is asked.
 
     Args:
         segments: list of `Segment` in order, from `build_segments`.
@@ -91,8 +91,8 @@ class PooledDriver:
 class _Executor:
     """Runs the plans of one `predict` and keeps the tensors of its pools.
 
-    A pool is a queue of `Rows`, whose ids follow each other as those of the
-    scheduler's pool do.
+    A pool here is the `Rows` that came in, whose ids follow each other as
+    those of the scheduler's pool do.
     """
 
     def __init__(
@@ -119,6 +119,7 @@ class _Executor:
         else:
             pool = self._pools[plan.segment, plan.bucket]
             rows = take(pool, len(plan.row_ids))
+            assert tuple(rows.row_ids) == plan.row_ids
         segment = self._driver.segments[plan.segment]
         return start_step(segment, rows, self._speed[rows.row_ids], inputs)
 

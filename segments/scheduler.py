@@ -38,7 +38,7 @@ class Executor(Protocol):
     """What runs the plans; `PooledDriver` has one on TensorFlow."""
 
     def launch(self, plan: Plan) -> Any:
-        """Starts a plan and returns at once, with a handle of it."""
+        """Starts a plan; a device that can returns before it is done."""
 
     def collect(self, plan: Plan, handle: Any) -> Sequence[bool]:
         """Waits for a plan: for each of its rows, whether it leaves."""
@@ -82,16 +82,16 @@ class Scheduler:
             if not isinstance(value, int) or value < 1:
                 raise ValueError(
                     f"`{name}` must be a whole number, 1 or more. Received: "
-                    f"{name}={value!r}. Pass 32 rows for example."
+                    f"{name}={value!r}. Pass 32 for example."
                 )
         self.num_segments = num_segments
         self.max_batch_size = max_batch_size
         self._buckets = {}
-        self._is_closed = False
+        self.is_closed = False
 
     def add(self, bucket: int, row_ids: Sequence[int]) -> None:
         """Lets rows wait for the first segment."""
-        assert not self._is_closed
+        assert not self.is_closed
         if len(row_ids):
             if bucket not in self._buckets:
                 self._buckets[bucket] = _Bucket(self.num_segments)
@@ -99,7 +99,7 @@ class Scheduler:
 
     def close(self) -> None:
         """Says that no more rows come, so that what is left may drain."""
-        self._is_closed = True
+        self.is_closed = True
 
     @property
     def num_waiting(self) -> int:
@@ -130,7 +130,7 @@ class Scheduler:
         ]
         if stay:
             bucket.pools[plan.segment + 1].extend(stay)
-        if self._is_closed and not (bucket.num_in_flight or any(bucket.pools)):
+        if self.is_closed and not (bucket.num_in_flight or any(bucket.pools)):
             del self._buckets[plan.bucket]
 
     def _full(self, lowest: int) -> Plan | None:
@@ -143,7 +143,7 @@ class Scheduler:
         return None if where is None else self._take(where, best)
 
     def _draining(self) -> Plan | None:
-        if not self._is_closed:
+        if not self.is_closed:
             return None
         for length, bucket in self._buckets.items():
             is_full = bucket.deepest_full(self.max_batch_size, 0) is not None
@@ -167,8 +167,10 @@ class Scheduler:
 def run_to_end(scheduler: Scheduler, executor: Executor) -> None:
     """Runs plans until no row is left; the scheduler must be closed.
 
-    The next plan is launched before the last one's survivors are read.
+    The next plan is launched before the last one's survivors are read. What
+    the executor raises ends the run; rows of other runs are not touched.
     """
+    assert scheduler.is_closed
     in_flight = deque()
     while True:
         plan = scheduler.next_plan()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from fastbert_tf import ExitResult, FastBertClassifier
 from fastbert_tf.exits import check_speed
 from fastbert_tf.inputs import INPUT_NAMES, check_inputs
 
+from .buckets import row_lengths
 from .building import Parts, frozen_function, network_parts
 from .segment_plan import SegmentPlan
 
@@ -20,9 +22,9 @@ class SingleGraphDriver:
     """Takes one batch through the network in a single call.
 
     Rows leave and survivors are compacted inside the graph; once nobody is
-    left the other blocks are skipped. The host waits once a batch, and pays
-    one dispatch instead of one a segment, so that short rows alone are
-    answered soonest. Survivors of several batches cannot meet in it.
+    left the other blocks are skipped, and where no row may leave, `speed`
+    being 0, the students. The host waits once a batch, and pays one dispatch
+    instead of one a segment. Survivors of several batches cannot meet in it.
 
     Args:
         model: `FastBertClassifier`; its weights are copied into the graph.
@@ -52,6 +54,7 @@ class SingleGraphDriver:
         layers = [layer for part in parts for layer in part.layers]
         network = _Network(parts, model.config.num_classes)
         self.function = frozen_function(network.run, signature, layers)
+        self._run = self.function.get_concrete_function()
 
     def predict(self, inputs: Mapping[str, Any], speed: Any) -> ExitResult:
         """Answers B rows, each by the first exit sure enough of it.
@@ -71,8 +74,10 @@ class SingleGraphDriver:
         inputs = check_inputs(inputs, self.config)
         num_rows = inputs["token_ids"].shape[0]
         speed = np.broadcast_to(check_speed(speed, num_rows), [num_rows])
-        ids = [inputs[name] for name in INPUT_NAMES]
-        outputs = self.function(*ids, tf.constant(speed))
+        lengths = row_lengths(inputs["padding_mask"].numpy())
+        longest = lengths.max(initial=1)
+        ids = [inputs[name][:, :longest] for name in INPUT_NAMES]
+        outputs = self._run(*ids, tf.constant(speed))
         return ExitResult(*(x.numpy() for x in outputs))
 
 
@@ -92,35 +97,59 @@ class _Network:
         """
         *ids, speed = arguments
         row_ids = tf.range(tf.shape(speed)[0])
-        answers = self._from(0, tuple(ids), row_ids, speed)
+        asks = tf.reduce_any(speed > 0)
+        answers = self._from(0, tuple(ids), row_ids, speed, asks)
         # Every row answers once: its place is where its id sorts to.
         order = tf.argsort(answers[0])
         return tuple(tf.gather(x, order) for x in answers[1:])
 
     def _from(
-        self, place: int, arguments: tuple, row_ids: Any, speed: Any
+        self, place: int, arguments: tuple, row_ids: Any, speed: Any, asks: Any
     ) -> tuple:
         """Row ids, logits, uncertainty and exits from a segment on."""
-        part = self._parts[place]
-        outputs = part.run(*arguments)
+        part, padding_mask = self._parts[place], arguments[-1]
+        hidden_states = part.encode(*arguments)
         exits = tf.fill(tf.shape(row_ids), part.index)
-        answers = (row_ids, outputs["logits"], outputs["uncertainty"], exits)
         if place == len(self._parts) - 1:
-            return answers
-        leaves = outputs["uncertainty"] < speed
-        leaving = tuple(tf.boolean_mask(x, leaves) for x in answers)
-        stays = tf.logical_not(leaves)
-        padding_mask, row_ids, speed = (
-            tf.boolean_mask(x, stays) for x in (arguments[-1], row_ids, speed)
+            answer = part.answer(hidden_states, padding_mask)
+            return (row_ids, *answer, exits)
+        answer = tf.cond(
+            asks,
+            lambda: part.answer(hidden_states, padding_mask),
+            lambda: self._no_answer(row_ids),
         )
-        hidden_states = tf.boolean_mask(outputs["hidden_states"], stays)
+        answers = (row_ids, *answer, exits)
+        leaves = answer[1] < speed
+        leaving = tuple(tf.boolean_mask(x, leaves) for x in answers)
+        hidden_states, padding_mask, row_ids, speed = _survivors(
+            (hidden_states, padding_mask, row_ids, speed), leaves
+        )
+        hidden_states = tf.cast(hidden_states, part.precision)
         rest = tf.cond(
             tf.size(row_ids) > 0,
             lambda: self._from(
-                place + 1, (hidden_states, padding_mask), row_ids, speed
+                place + 1, (hidden_states, padding_mask), row_ids, speed, asks
             ),
             lambda: tuple(x[:0] for x in answers),
         )
         return tuple(
             tf.concat(pair, 0) for pair in zip(leaving, rest, strict=True)
         )
+
+    def _no_answer(self, row_ids: Any) -> tuple[Any, Any]:
+        num_rows = tf.size(row_ids)
+        logits = tf.zeros([num_rows, self._num_classes])
+        return logits, tf.fill([num_rows], math.nan)
+
+
+def _survivors(rows: tuple, leaves: Any) -> tuple:
+    """Hidden states, mask, ids and speed of the rows that stay, trimmed."""
+    stays = tf.logical_not(leaves)
+    hidden_states, padding_mask, *others = (
+        tf.boolean_mask(x, stays) for x in rows
+    )
+    is_real = tf.reduce_any(padding_mask > 0, axis=0)
+    places = tf.range(1, tf.size(is_real) + 1)
+    longest = tf.reduce_max(tf.where(is_real, places, 0))
+    longest = tf.maximum(longest, 1)
+    return hidden_states[:, :longest], padding_mask[:, :longest], *others

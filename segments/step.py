@@ -11,6 +11,9 @@ import tensorflow as tf
 from .compaction import Rows
 from .segment import Segment
 
+# Asks the student and lets nobody leave: for measuring what asking costs.
+SMALLEST_SPEED = np.float32(1e-30)
+
 
 class Step(NamedTuple):
     """Rows behind a segment, those that leave not yet taken away.

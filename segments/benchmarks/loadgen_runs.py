@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
 from collections.abc import Iterator, Sequence
 
@@ -11,8 +12,9 @@ import numpy as np
 from fastbert_tf import ExitResult
 
 from ..buckets import cut
+from ..prediction import AnyDriver
 from .loadgen import LoadgenSettings, run_loadgen
-from .variants import build_driver
+from .variants import Builder
 from .workload import Setting, Workload
 
 # The driver meant for it: rows at once are pooled, a row alone is not.
@@ -60,8 +62,9 @@ def run_loadgen_scenarios(
     precision: str,
     max_batch_size: int,
     deadline_ms: float,
+    min_duration_ms: int = 10_000,
 ) -> Iterator[LoadgenRecord]:
-    """Every setting in every scenario; 10 seconds each.
+    """Every setting in every scenario.
 
     The server's load is half of what the pooled driver reaches.
 
@@ -71,21 +74,18 @@ def run_loadgen_scenarios(
         precision: str.
         max_batch_size: int.
         deadline_ms: float, LoadGen's bound for the server.
+        min_duration_ms: int, of each run; MLPerf asks for 600,000.
     """
+    builder = Builder(workload.model, precision)
     drivers = {
-        scenario: build_driver(kind, workload.model, precision, max_batch_size)
+        scenario: builder.driver(kind, max_batch_size)
         for scenario, kind in _DRIVERS.items()
     }
     for setting in settings:
         speeds = np.broadcast_to(setting.speed, [workload.num_rows])
         rate = _rate(drivers["offline"], workload, speeds)
         for scenario, driver in drivers.items():
-
-            def predict(
-                rows: np.ndarray, driver: object = driver, s: object = speeds
-            ) -> ExitResult:
-                return _predict(driver, workload, rows, s)
-
+            predict = functools.partial(_predict, driver, workload, speeds)
             predict(np.arange(min(workload.num_rows, max_batch_size)))
             report = run_loadgen(
                 scenario,
@@ -93,6 +93,7 @@ def run_loadgen_scenarios(
                 workload.num_rows,
                 LoadgenSettings(
                     target_qps=rate * _SHARES[scenario],
+                    min_duration_ms=min_duration_ms,
                     max_batch_size=max_batch_size,
                     target_latency_ms=deadline_ms,
                 ),
@@ -114,17 +115,17 @@ def run_loadgen_scenarios(
 
 
 def _predict(
-    driver: object, workload: Workload, rows: np.ndarray, speeds: np.ndarray
+    driver: AnyDriver, workload: Workload, speeds: np.ndarray, rows: np.ndarray
 ) -> ExitResult:
     length = int(workload.trace.lengths[rows].max())
     inputs = cut(workload.inputs, length, rows)
     return driver.predict(inputs, speeds[rows])
 
 
-def _rate(driver: object, workload: Workload, speeds: np.ndarray) -> float:
+def _rate(driver: AnyDriver, workload: Workload, speeds: np.ndarray) -> float:
     """Rows a second of all rows at once, the second time."""
     rows = np.arange(workload.num_rows)
-    _predict(driver, workload, rows, speeds)
+    _predict(driver, workload, speeds, rows)
     start = time.perf_counter()
-    _predict(driver, workload, rows, speeds)
+    _predict(driver, workload, speeds, rows)
     return workload.num_rows / (time.perf_counter() - start)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..building import build_segments
+from ..buckets import bucket_lengths
 from ..costs import CostTable, measure_costs
 from ..planning import plan_segments
 from ..timing import Timing, time_in_turn
@@ -18,9 +18,9 @@ from .peers import build_peer
 from .variants import (
     FULL_DEPTH,
     Batches,
+    Builder,
     answer_all,
     baseline_runs,
-    build_driver,
 )
 from .workload import Setting, Workload
 
@@ -60,8 +60,8 @@ class OfflineRecord:
         setting: str; "full depth" where no exit but one is asked.
         exits: list of int, those asked.
         num_rows: int.
-        accuracy, mean_depth, exit_histogram, flops_speedup: as of `Setting`;
-            None for other networks.
+        accuracy, mean_depth, exit_histogram, flops_speedup: as of `Setting`,
+            by what the variant answers.
         seconds: float, median of the rounds.
         rows_per_second: float.
         time_speedup: float, over `FULL_DEPTH` of the same rounds.
@@ -90,38 +90,19 @@ class OfflineRecord:
     scenario: str = "offline"
 
 
+@dataclasses.dataclass(frozen=True)
 class _Case:
-    """One of our drivers at one setting, ready to be timed."""
+    """One variant, ready to be timed.
 
-    def __init__(
-        self,
-        driver: Any,
-        workload: Workload,
-        batches: Batches,
-        setting: Setting,
-    ) -> None:
-        self.setting = setting
-        self._workload = workload
-        self.run = functools.partial(
-            answer_all, driver, workload.inputs, batches, setting.speed
-        )
+    Args:
+        run: function that answers all rows.
+        expected: `Setting` it should give; None for other runtimes.
+        gives_exits: bool, whether `run` returns an `ExitResult`.
+    """
 
-    def fields(self, costs: CostTable, batch_size: int) -> dict[str, Any]:
-        """The part of the record that does not depend on time."""
-        setting = self.setting
-        exits = self.run().exit_index
-        return {
-            "setting": setting.name,
-            "exits": list(setting.exits),
-            "accuracy": setting.accuracy,
-            "mean_depth": setting.mean_depth,
-            "exit_histogram": setting.exit_histogram,
-            "flops_speedup": setting.flops_speedup,
-            "ideal_time_speedup": ideal_speedup(
-                costs, setting, self._workload.trace.lengths, batch_size
-            ),
-            "exits_differing": int(np.sum(exits != setting.exit_index)),
-        }
+    run: Callable[[], Any]
+    expected: Setting | None
+    gives_exits: bool = False
 
 
 def run_offline(
@@ -131,7 +112,7 @@ def run_offline(
 
     Args:
         workload: `Workload`.
-        settings: list of `Setting` of the workload.
+        settings: list of `Setting` of the workload, of different names.
         options: `OfflineOptions`.
 
     Yields:
@@ -142,28 +123,47 @@ def run_offline(
         options.batch_size,
         workload.model.config.max_position_embeddings,
     )
-    costs = _cost_table(workload, options)
-    others = _other_runs(workload, batches, options)
-    cases = dict(_cases(workload, batches, settings, costs, options))
-    runs = {**others, **{name: case.run for name, case in cases.items()}}
+    builder = Builder(workload.model, options.precision)
+    costs = _cost_table(workload, builder, options.batch_size)
+    cases = dict(_baselines(workload, batches, options))
+    cases |= _drivers(workload, batches, settings, builder, costs, options)
+    cases |= _official(workload, settings, options)
+    runs = {name: case.run for name, case in cases.items()}
     timing = time_in_turn(runs, options.num_rounds)
-    for name in runs:
-        fields = dict.fromkeys(
-            ("exits", "accuracy", "mean_depth", "exit_histogram")
-        )
-        fields |= dict.fromkeys(
-            ("flops_speedup", "ideal_time_speedup", "exits_differing")
-        )
-        fields["setting"] = "full depth"
-        if name in cases:
-            fields = cases[name].fields(costs, options.batch_size)
+    for name, case in cases.items():
+        fields = _fields(workload, case)
+        fields["ideal_time_speedup"] = None
+        if case.gives_exits and name[1] != _FULL_DEPTH_SETTING:
+            fields["ideal_time_speedup"] = ideal_speedup(
+                costs,
+                case.expected,
+                workload.trace.lengths,
+                options.batch_size,
+            )
         yield _record(workload, options, name, timing, fields)
+
+
+_FULL_DEPTH_SETTING = "full depth"
+_Cases = dict[tuple[str, str], _Case]
+
+
+def _fields(workload: Workload, case: _Case) -> dict[str, Any]:
+    """What a variant really answers, but for its time."""
+    setting, differing = case.expected, None
+    if case.gives_exits:
+        result = case.run()
+        differing = int(np.sum(result.exit_index != setting.exit_index))
+        setting = workload.described(result, setting.speed, setting.exits)
+    names = ("accuracy", "mean_depth", "exit_histogram", "flops_speedup")
+    fields = {name: getattr(setting, name, None) for name in names}
+    exits = None if setting is None else list(setting.exits)
+    return {**fields, "exits": exits, "exits_differing": differing}
 
 
 def _record(
     workload: Workload,
     options: OfflineOptions,
-    name: Any,
+    name: tuple[str, str],
     timing: Timing,
     fields: Mapping[str, Any],
 ) -> OfflineRecord:
@@ -172,28 +172,33 @@ def _record(
         workload=workload.name,
         precision=options.precision,
         batch_size=options.batch_size,
-        variant=name[0] if isinstance(name, tuple) else name,
+        variant=name[0],
+        setting=name[1],
         num_rows=workload.num_rows,
         seconds=seconds,
         rows_per_second=workload.num_rows / seconds,
-        time_speedup=timing.speedup(name, FULL_DEPTH),
+        time_speedup=timing.speedup(name, (FULL_DEPTH, _FULL_DEPTH_SETTING)),
         **fields,
     )
 
 
-def _other_runs(
+def _baselines(
     workload: Workload, batches: Batches, options: OfflineOptions
-) -> dict[str, Callable[[], Any]]:
+) -> Iterator[tuple[tuple[str, str], _Case]]:
     """Full depth, static cuts and peers."""
     model = workload.model
+    last = model.config.num_hidden_layers - 1
     runs = baseline_runs(
         model, options.precision, batches, options.batch_size, options.baselines
     )
+    for name, run in runs.items():
+        kind, _, count = name.partition(" ")
+        exit_index = int(count) - 1 if kind == "static" else last
+        case = _Case(run, workload.cut_at(exit_index))
+        yield (name, _FULL_DEPTH_SETTING), case
     for name in options.peers:
-        runs[name] = functools.partial(
-            _run_peer, build_peer(name, model), batches
-        )
-    return runs
+        run = functools.partial(_run_peer, build_peer(name, model), batches)
+        yield (name, _FULL_DEPTH_SETTING), _Case(run, workload.cut_at(last))
 
 
 def _run_peer(peer: Callable[..., Any], batches: Batches) -> None:
@@ -201,35 +206,49 @@ def _run_peer(peer: Callable[..., Any], batches: Batches) -> None:
         peer(inputs)
 
 
-def _cases(
+def _drivers(
     workload: Workload,
     batches: Batches,
     settings: Sequence[Setting],
+    builder: Builder,
     costs: CostTable,
     options: OfflineOptions,
-) -> Iterator[tuple[tuple[str, str], _Case]]:
-    model, size = workload.model, options.batch_size
+) -> _Cases:
+    cases, size = {}, options.batch_size
     for kind in options.drivers:
         base, _, planned = kind.partition(", ")
-        driver = (
-            None
-            if planned
-            else build_driver(base, model, options.precision, size)
-        )
         for setting in settings:
-            asked, mine = setting, driver
+            asked, plan = setting, None
             if planned:
                 plan = plan_segments(
                     workload.trace, costs, setting.speed, size, base == "pooled"
                 )
                 asked = workload.at_speed(setting.speed, plan.exits)
-                mine = build_driver(base, model, options.precision, size, plan)
-            yield (kind, setting.name), _Case(mine, workload, batches, asked)
+            run = functools.partial(
+                answer_all,
+                builder.driver(base, size, plan),
+                workload.inputs,
+                batches,
+                setting.speed,
+            )
+            cases[kind, setting.name] = _Case(run, asked, gives_exits=True)
+    return cases
+
+
+def _official(
+    workload: Workload, settings: Sequence[Setting], options: OfflineOptions
+) -> _Cases:
+    cases = {}
+    longest = workload.model.config.max_position_embeddings
     for threads in options.official_threads:
-        loop = OfficialLoop(model, num_threads=threads)
+        loop = OfficialLoop(workload.model, min(128, longest), threads)
         for setting in settings:
-            name = f"official loop, {threads} threads"
-            yield (name, setting.name), _Case(loop, workload, batches, setting)
+            name = f"official loop, threads: {threads}"
+            run = functools.partial(
+                loop.predict, workload.inputs, setting.speed
+            )
+            cases[name, setting.name] = _Case(run, setting, gives_exits=True)
+    return cases
 
 
 def ideal_speedup(
@@ -252,9 +271,12 @@ def ideal_speedup(
     return costs.full_depth_seconds(length, batch_size) / spent
 
 
-def _cost_table(workload: Workload, options: OfflineOptions) -> CostTable:
-    """At lengths around the mean, for the ideal and for plans."""
-    mean = float(np.mean(workload.trace.lengths))
-    lengths = sorted({max(4, int(mean // 8) * 8), int(mean // 8) * 8 + 8})
-    segments = build_segments(workload.model, options.precision)
-    return measure_costs(segments, lengths, (options.batch_size,), 3)
+def _cost_table(
+    workload: Workload, builder: Builder, batch_size: int
+) -> CostTable:
+    """At the bucket of the mean length, for the ideal and for plans."""
+    mean = np.array([np.mean(workload.trace.lengths)])
+    longest = workload.model.config.max_position_embeddings
+    lengths = bucket_lengths(np.ceil(mean), longest).tolist()
+    sizes = sorted({1, min(8, batch_size), batch_size})
+    return measure_costs(builder.segments(), lengths, sizes, 3)

@@ -11,22 +11,22 @@ from fastbert_tf import simulate_exits
 
 from ..building import build_segments
 from .variants import Batches
-from .workload import Workload
+from .workload import Setting, Workload
 
 
 @dataclasses.dataclass(frozen=True)
 class PrecisionRecord:
-    """bfloat16 beside float32 at one speed.
+    """bfloat16 beside float32 at one setting.
 
     Args:
-        workload, speed, num_rows: of the run.
+        workload, setting, num_rows: of the run.
         float32_accuracy, bfloat16_accuracy: float.
         exits_changed: float, share of rows that leave elsewhere.
         labels_changed: float, share of rows answered otherwise.
     """
 
     workload: str
-    speed: float
+    setting: str
     num_rows: int
     float32_accuracy: float | None
     bfloat16_accuracy: float | None
@@ -36,19 +36,19 @@ class PrecisionRecord:
 
 
 def run_precision(
-    workload: Workload, speeds: Sequence[float]
+    workload: Workload, settings: Sequence[Setting]
 ) -> Iterator[PrecisionRecord]:
     """Compares what the segments of both precisions say of every row.
 
     Args:
         workload: `Workload`.
-        speeds: floats in [0, 1].
+        settings: list of `Setting` of it.
     """
     logits = exit_logits(workload, "bfloat16")
     labels = workload.trace.labels
-    for speed in speeds:
-        one = simulate_exits(workload.trace.exit_logits, speed)
-        other = simulate_exits(logits, speed)
+    for setting in settings:
+        one = simulate_exits(workload.trace.exit_logits, setting.speed)
+        other = simulate_exits(logits, setting.speed)
         accuracies = [None, None]
         if labels is not None:
             accuracies = [
@@ -56,7 +56,7 @@ def run_precision(
             ]
         yield PrecisionRecord(
             workload.name,
-            speed,
+            setting.name,
             workload.num_rows,
             *accuracies,
             float(np.mean(one.exit_index != other.exit_index)),

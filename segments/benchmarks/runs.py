@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastbert_tf import FastBertConfig
+from fastbert_tf.exits import check_speed
 
 from ..building import build_segments
 from ..costs import measure_costs
@@ -59,22 +60,51 @@ class BenchmarkOptions:
     loads: tuple[float, ...] = (0.5, 1.0, 2.0)
     deadline_ms: float = 200.0
     num_arrivals: int = 500
+    loadgen_ms: int = 10_000
     peers: tuple[str, ...] = ()
     keras: bool = False
     planned: bool = False
 
     def __post_init__(self) -> None:
-        if min(self.batch_sizes, default=0) < 1:
-            raise ValueError(
-                "`batch_sizes` must be 1 or more. Received: "
-                f"batch_sizes={self.batch_sizes}. Pass --batch_sizes=1,8,32."
-            )
-        if self.random_weights and self.model_dir is None:
-            raise ValueError(
-                "--random_weights needs the lengths and exits of a trained "
-                "model. Received: no --model_dir. Pass one, or leave the flag "
-                "out for rows of 64 tokens."
-            )
+        for name in ("batch_sizes", "lengths", "static_blocks"):
+            if min(getattr(self, name), default=1) < 1:
+                self._refuse(name, "1 or more")
+        for name in ("batch_sizes", "precisions"):
+            if not getattr(self, name):
+                self._refuse(name, "at least one")
+        check_speed(self.speeds, len(self.speeds))
+        self._check_model()
+
+    def _check_model(self) -> None:
+        if self.model_dir is None:
+            for name in ("random_weights", "planned", "speeds", "test_path"):
+                if getattr(self, name):
+                    self._refuse(name, "used with --model_dir alone")
+        elif self.test_path is None:
+            self._refuse("test_path", "labelled rows, with --model_dir")
+        if self.random_weights and self.planned:
+            self._refuse("planned", "used without --random_weights")
+
+    def check_sizes(self, config: FastBertConfig) -> None:
+        """Refuses what a model of these sizes cannot do."""
+        depth, longest = (
+            config.num_hidden_layers,
+            config.max_position_embeddings,
+        )
+        if any(not 1 <= x <= depth for x in self.mean_depths):
+            self._refuse("mean_depths", f"1 to {depth} blocks")
+        if max(self.static_blocks, default=0) > depth:
+            self._refuse("static_blocks", f"1 to {depth} blocks")
+        if max(self.lengths, default=0) > longest:
+            self._refuse("lengths", f"up to {longest} tokens")
+        if max((length for _, length in self.shapes), default=0) > longest:
+            self._refuse("shapes", f"up to {longest} tokens long")
+
+    def _refuse(self, name: str, expected: str) -> None:
+        raise ValueError(
+            f"--{name} must be {expected}. Received: "
+            f"{name}={getattr(self, name)!r}. See --help."
+        )
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -95,6 +125,12 @@ def run_benchmark(
     Raises:
         ValueError: the options do not fit each other.
     """
+    wants_speeds = scenario not in ("full_depth", "cost_table", "offline")
+    if wants_speeds and not (options.speeds or options.mean_depths):
+        raise ValueError(
+            f"--scenario={scenario} needs speeds. Received: none. Pass "
+            "--speeds=0.5, or --mean_depths=3, for example."
+        )
     for records in SCENARIOS[scenario](options):
         yield [as_fields(record) for record in records]
 
@@ -102,17 +138,28 @@ def run_benchmark(
 def build_workload(options: BenchmarkOptions) -> tuple[Workload, list[Setting]]:
     """The rows, and the settings they are run at."""
     if options.model_dir is None:
+        options.check_sizes(options.config)
         lengths = np.full(options.num_rows, 64)
         workload = forced_workload(options.config, lengths)
-        return workload, _forced_settings(workload, options.mean_depths)
-    if options.test_path is None:
+        settings = _forced_settings(workload, options.mean_depths)
+    else:
+        workload, settings = _trained_settings(options)
+    names = [setting.name for setting in settings]
+    if len(set(names)) < len(names):
         raise ValueError(
-            "A trained model needs labelled rows. Received: --model_dir="
-            f"{options.model_dir} without --test_path. Pass a TSV."
+            f"Speeds and depths must differ. Received: {names}. Leave out "
+            "those that come to the same."
         )
+    return workload, settings
+
+
+def _trained_settings(
+    options: BenchmarkOptions,
+) -> tuple[Workload, list[Setting]]:
     trained = trained_workload(
         options.model_dir, options.test_path, options.num_rows
     )
+    options.check_sizes(trained.model.config)
     settings = [trained.at_speed(speed) for speed in options.speeds]
     settings += [trained.at_depth(depth) for depth in options.mean_depths]
     if not options.random_weights:
@@ -125,7 +172,7 @@ def build_workload(options: BenchmarkOptions) -> tuple[Workload, list[Setting]]:
 def _forced_settings(
     workload: Workload, mean_depths: tuple[float, ...]
 ) -> list[Setting]:
-    """As many rows at the whole number of blocks below as give the mean."""
+    """Rows at the two whole numbers of blocks around each mean."""
     settings = []
     for depth in mean_depths:
         shares = np.zeros(workload.trace.num_exits)
@@ -204,8 +251,8 @@ def _cost_table(options: BenchmarkOptions) -> Iterator[Any]:
 
 
 def _precision(options: BenchmarkOptions) -> Iterator[Any]:
-    workload, _ = build_workload(options)
-    yield run_precision(workload, options.speeds)
+    workload, settings = build_workload(options)
+    yield run_precision(workload, settings)
 
 
 def _endurance(options: BenchmarkOptions) -> Iterator[Any]:
@@ -229,7 +276,12 @@ def _loadgen(options: BenchmarkOptions) -> Iterator[Any]:
     for precision in options.precisions:
         for batch_size in options.batch_sizes:
             yield run_loadgen_scenarios(
-                workload, settings, precision, batch_size, options.deadline_ms
+                workload,
+                settings,
+                precision,
+                batch_size,
+                options.deadline_ms,
+                options.loadgen_ms,
             )
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from fastbert_tf import ExitResult
+
 from ..buckets import cut
 from ..building import build_static
-from .variants import FULL_DEPTH, Batches, build_driver, static_run
+from ..prediction import AnyDriver
+from .variants import FULL_DEPTH, Batches, Builder, static_run
 from .workload import Setting, Workload
 
 Answer = Callable[[np.ndarray], object]
@@ -52,8 +56,8 @@ class ServerRecord:
         load: float, multiple of the capacity at full depth.
         arrivals_per_second: float, intended.
         num_rows: int.
-        accuracy, mean_depth, flops_speedup: as of `Setting`; None for full
-            depth.
+        accuracy, mean_depth, flops_speedup: as of `Setting`, by the float32
+            trace.
         share_on_time: float.
         p50_ms, p90_ms, p99_ms: float, from the intended arrival on.
     """
@@ -110,7 +114,7 @@ def run_server(
                 load,
                 rate,
                 options.num_arrivals,
-                *(getattr(setting, x, None) for x in _OF_SETTING),
+                *(getattr(setting, x) for x in _OF_SETTING),
                 float(np.mean(1e3 * seconds <= options.deadline_ms)),
                 p50,
                 p90,
@@ -141,7 +145,7 @@ def full_depth_capacity(workload: Workload, options: ServerOptions) -> float:
 
 def _variants(
     workload: Workload, settings: Sequence[Setting], options: ServerOptions
-) -> Iterator[tuple[tuple[str, str], tuple[Answer, Setting | None]]]:
+) -> Iterator[tuple[tuple[str, str], tuple[Answer, Setting]]]:
     model, inputs = workload.model, workload.inputs
     lengths = workload.trace.lengths
     last = model.config.num_hidden_layers - 1
@@ -151,21 +155,22 @@ def _variants(
         batch = cut(inputs, int(lengths[rows].max()), rows)
         return static.run(batch)["logits"].numpy()
 
-    yield (FULL_DEPTH, "full depth"), (full_depth, None)
+    yield (FULL_DEPTH, "full depth"), (full_depth, workload.cut_at(last))
+    builder = Builder(model, options.precision)
     for kind in options.drivers:
-        driver = build_driver(
-            kind, model, options.precision, options.max_batch_size
-        )
+        driver = builder.driver(kind, options.max_batch_size)
         for setting in settings:
             speeds = np.broadcast_to(setting.speed, [workload.num_rows])
 
-            def answer(
-                rows: np.ndarray, driver: object = driver, s: object = speeds
-            ) -> object:
-                batch = cut(inputs, int(lengths[rows].max()), rows)
-                return driver.predict(batch, s[rows])
-
+            answer = functools.partial(_answer, driver, workload, speeds)
             yield (kind, setting.name), (answer, setting)
+
+
+def _answer(
+    driver: AnyDriver, workload: Workload, speeds: np.ndarray, rows: np.ndarray
+) -> ExitResult:
+    length = int(workload.trace.lengths[rows].max())
+    return driver.predict(cut(workload.inputs, length, rows), speeds[rows])
 
 
 def play(

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..building import build_static
 from .peers import build_peer
-from .variants import FULL_DEPTH, Batches, Inputs, build_driver
+from .variants import FULL_DEPTH, Batches, Builder, Inputs
 from .workload import Setting, Workload
 
 
@@ -24,8 +24,8 @@ class SingleStreamRecord:
         variant: str, what was timed.
         setting: str.
         num_rows: int.
-        accuracy, mean_depth, flops_speedup, exit_histogram: as of `Setting`;
-            None for networks without early exit.
+        accuracy, mean_depth, flops_speedup, exit_histogram: as of `Setting`,
+            by the float32 trace.
         mean_ms, p50_ms, p90_ms, p99_ms: float, milliseconds a row.
         time_speedup: float, mean of `FULL_DEPTH` over this mean; the rows
             of both were run in turn.
@@ -74,17 +74,17 @@ def run_single_stream(
     }
     for name in peers:
         runs[name, "full depth"] = _peer_run(build_peer(name, model))
-    about = {}
+    about = dict.fromkeys(runs, workload.cut_at(last))
+    builder = Builder(model, precision)
     for kind in drivers:
-        driver = build_driver(kind, model, precision, batch_size=1)
+        driver = builder.driver(kind, batch_size=1)
         for setting in settings:
             runs[kind, setting.name] = _driver_run(driver, setting)
             about[kind, setting.name] = setting
     seconds = _times(runs, workload)
     baseline = np.mean(seconds[FULL_DEPTH, "full depth"])
     for name, times in seconds.items():
-        setting = about.get(name)
-        values = [getattr(setting, x, None) for x in _OF_SETTING]
+        values = [getattr(about[name], x) for x in _OF_SETTING]
         p50, p90, p99 = np.percentile(times, [50, 90, 99]) * 1e3
         yield SingleStreamRecord(
             workload.name, precision, *name, len(times), *values,

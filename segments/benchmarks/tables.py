@@ -31,6 +31,11 @@ def _number(digits: int, scale: float = 1.0) -> Cell:
     return lambda value: f"{scale * value:,.{digits}f}"
 
 
+def _exits(value: Any) -> str:
+    """All, or which."""
+    return "all" if value == list(range(value[-1] + 1)) else _list(value)
+
+
 def _list(value: Any) -> str:
     return " ".join(str(x) for x in value)
 
@@ -48,7 +53,9 @@ COLUMNS: Mapping[str, Sequence[tuple[str, str, Cell]]] = {
         ("FLOPs", "flops_speedup", _ratio),
         ("time", "time_speedup", _ratio),
         ("ideal time", "ideal_time_speedup", _ratio),
+        ("exits asked", "exits", _exits),
         ("left at M0, M1, ...", "exit_histogram", _list),
+        ("not as the oracle", "exits_differing", _count),
     ),
     "single_stream": (
         ("precision", "precision", _text),
@@ -92,7 +99,7 @@ COLUMNS: Mapping[str, Sequence[tuple[str, str, Cell]]] = {
         ("with exit ms", "run_seconds", _number(3, 1e3)),
     ),
     "precision": (
-        ("speed", "speed", _text),
+        ("setting", "setting", _text),
         ("float32 accuracy %", "float32_accuracy", _percent),
         ("bfloat16 accuracy %", "bfloat16_accuracy", _percent),
         ("exits changed %", "exits_changed", _percent),

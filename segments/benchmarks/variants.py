@@ -56,21 +56,37 @@ class Batches:
         return zip(self.rows, self.inputs, strict=True)
 
 
-def build_driver(
-    kind: str,
-    model: FastBertClassifier,
-    precision: str,
-    batch_size: int,
-    plan: SegmentPlan | None = None,
-) -> Any:
-    """A driver by its name in `DRIVERS`."""
-    if kind == "single graph":
-        return SingleGraphDriver(model, precision, plan)
-    segments = build_segments(model, precision, plan)
-    if kind == "pooled":
-        return PooledDriver(segments, batch_size)
-    assert kind == "driver"
-    return Driver(segments)
+class Builder:
+    """Builds drivers of one model, which share the segments they can.
+
+    Args:
+        model: `FastBertClassifier`.
+        precision: str.
+    """
+
+    def __init__(self, model: FastBertClassifier, precision: str) -> None:
+        self._model = model
+        self._precision = precision
+        self._segments = {}
+
+    def segments(self, plan: SegmentPlan | None = None) -> list[Segment]:
+        """The segments of a plan, built once."""
+        if plan not in self._segments:
+            self._segments[plan] = build_segments(
+                self._model, self._precision, plan
+            )
+        return self._segments[plan]
+
+    def driver(
+        self, kind: str, batch_size: int, plan: SegmentPlan | None = None
+    ) -> Any:
+        """A driver by its name in `DRIVERS`."""
+        if kind == "single graph":
+            return SingleGraphDriver(self._model, self._precision, plan)
+        if kind == "pooled":
+            return PooledDriver(self.segments(plan), batch_size)
+        assert kind == "driver"
+        return Driver(self.segments(plan))
 
 
 def answer_all(

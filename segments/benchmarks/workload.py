@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from fastbert_tf import (
+    ExitResult,
     FastBertClassifier,
     FastBertConfig,
     TextPreprocessor,
@@ -23,6 +24,7 @@ from fastbert_tf.inputs import INPUT_NAMES
 from fastbert_tf.tables import TableReader
 
 from ..buckets import cut, row_lengths
+from ..step import SMALLEST_SPEED
 
 _TRACE_BATCH = 32
 
@@ -56,10 +58,10 @@ class Setting:
 
     @property
     def name(self) -> str:
-        """`speed 0.5`, or `depth 3.0` where every row has its own."""
+        """`speed 0.5`, or `depth 3.00` where every row has its own."""
         if np.ndim(self.speed):
-            return f"depth {self.mean_depth:.1f}"
-        return f"speed {self.speed:.3g}"
+            return f"depth {self.mean_depth:.2f}"
+        return f"speed {self.speed:.4g}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,13 +93,35 @@ class Workload:
         """The setting of a speed, and of the exits asked if not all are."""
         exits = exits or tuple(range(self.trace.num_exits))
         result = simulate_exits(self.trace.exit_logits, speed, exits)
+        return self.described(result, speed, exits)
+
+    def cut_at(self, exit_index: int) -> Setting:
+        """A network cut at an exit, which answers every row."""
+        logits = self.trace.exit_logits[exit_index : exit_index + 1]
+        result = simulate_exits(logits, 0.0)
+        everywhere = np.full(self.num_rows, exit_index, np.int32)
+        result = dataclasses.replace(result, exit_index=everywhere)
+        return self.described(result, 0.0, (exit_index,))
+
+    def described(
+        self,
+        result: ExitResult,
+        speed: float | np.ndarray,
+        exits: tuple[int, ...],
+    ) -> Setting:
+        """What answers are worth and cost.
+
+        Args:
+            result: `ExitResult` of the rows.
+            speed: float, or `[N]`, they were given at; 0 asks no student.
+            exits: tuple of int, those asked.
+        """
         accuracy = None
         if self.trace.labels is not None:
             accuracy = float(np.mean(result.labels == self.trace.labels))
         flops = count_flops(self.model.config, self.trace.lengths)
-        spent = flops.leaving_at(result.exit_index, exits)
-        if not np.any(speed):
-            spent = flops.full_depth
+        asked = exits if np.any(speed) else exits[-1:]
+        spent = flops.leaving_at(result.exit_index, asked)
         return Setting(
             speed,
             result.exit_index,
@@ -218,7 +242,7 @@ def _forcing_speeds(
         exit_index > 0, least[exit_index - 1, rows], np.float32(1.0)
     )
     speed = (before + uncertainty[exit_index, rows]) / 2
-    speed[exit_index == trace.num_exits - 1] = 0.0
+    speed[exit_index == trace.num_exits - 1] = SMALLEST_SPEED
     result = simulate_exits(trace.exit_logits, speed)
     if not np.array_equal(result.exit_index, exit_index):
         raise ValueError(

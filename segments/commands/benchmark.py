@@ -85,6 +85,7 @@ def define_flags(values: flags.FlagValues) -> None:
         ("num_rows", 512, "Rows, at most."),
         ("num_rounds", 5, "Runs of each variant whose median counts."),
         ("num_arrivals", 500, "Rows that arrive, for server."),
+        ("loadgen_ms", 10_000, "Milliseconds of each LoadGen run, at least."),
         ("num_layers", 12, "Blocks of random weights."),
         ("hidden_size", 768, "Their width."),
         ("num_heads", 12, "Their attention heads."),
@@ -164,7 +165,7 @@ def _parsed(name: str, text: str, kind: Callable[[str], Any]) -> Any:
     except ValueError as error:
         raise ValueError(
             f"`--{name}` must be {_EXAMPLES[name]}, by commas. Received: "
-            f"{text!r}."
+            f"{text!r}. See --help."
         ) from error
 
 
@@ -175,7 +176,7 @@ def _chosen(
         if text not in choices:
             raise ValueError(
                 f"`--{name}` must be of {list(choices)}, by commas. "
-                f"Received: {text!r}."
+                f"Received: {text!r}. See --help."
             )
     return tuple(texts)
 

@@ -30,6 +30,22 @@ def test_logits_equal_the_oracle(pooling: str) -> None:
     np.testing.assert_allclose(layer(states(), mask), expected, **tolerance())
 
 
+@pytest.mark.parametrize("pooling", ["first", "last"])
+def test_folded_keys_and_values_change_nothing(pooling: str) -> None:
+    """Without dropout, training computes what inference folds away."""
+    config = tiny_config(
+        classifier_pooling=pooling, attention_probs_dropout_prob=0.0
+    )
+    layer, mask = ExitClassifier(config), tiny_inputs()["padding_mask"]
+    layer.build()
+    randomize(layer, 5)
+    np.testing.assert_allclose(
+        layer(states(), mask, training=True),
+        layer(states(), mask, training=False),
+        **tolerance(),
+    )
+
+
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_padding_does_not_change_logits(pooling: str) -> None:
     layer, mask = made(pooling), tiny_inputs()["padding_mask"]

@@ -117,7 +117,9 @@ def test_rows_pass_exits_that_are_not_asked():
     assert simulate_exits(logits, 0.5, exits=(1, 3)).exit_index == [3]
 
 
-@pytest.mark.parametrize("exits", [(), (0,), (2, 1, 3), (1, 1, 3), (0, 4)])
+@pytest.mark.parametrize(
+    "exits", [(), (0,), (2, 1, 3), (1, 1, 3), (0, 4), (-1, 3)]
+)
 def test_impossible_exits_are_refused(exits):
     with pytest.raises(ValueError, match="end with the last, 3"):
         simulate_exits(np.zeros((4, 1, 2)), 0.5, exits=exits)

@@ -45,6 +45,8 @@ def test_a_table_with_a_gap_is_refused(table: CostTable) -> None:
         CostTable(table.costs[:-1])
     with pytest.raises(ValueError, match="Received: 0 for"):
         CostTable([])
+    with pytest.raises(ValueError, match="Received: 8 for"):
+        CostTable([*table.costs[:-1], table.costs[0]])
 
 
 def test_every_segment_length_and_batch_is_measured(

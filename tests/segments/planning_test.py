@@ -82,6 +82,36 @@ def test_a_launch_is_shared_by_the_rows_of_a_pool() -> None:
     assert pooled < batch < alone
 
 
+def test_deep_networks_are_planned_too() -> None:
+    """Too many sets of exits to try: no single change is better."""
+    rng = np.random.default_rng(1)
+    scale = rng.uniform(0.1, 4, (24, 200, 1))
+    logits = (scale * rng.standard_normal((24, 200, 3))).astype("float32")
+    deep = ExitTrace(logits, None, np.full(200, 12, np.int32))
+    costs = [
+        SegmentCost(i, 16, 8, None if i == 23 else 8.0, 9.0) for i in range(24)
+    ]
+    given = (deep, CostTable(costs), 0.3, 8, True)
+    chosen = plan_segments(*given)
+    seconds = expected_seconds(chosen, *given)
+    assert seconds < expected_seconds(SegmentPlan.every_exit(24), *given)
+    for changed in range(23):
+        exits = tuple(sorted({*chosen.exits} ^ {changed}))
+        other = SegmentPlan(24, exits)
+        assert expected_seconds(other, *given) >= seconds
+
+
+def test_costs_that_fall_by_chance_are_no_saving() -> None:
+    """More rows never take less time, nor do exits that are asked."""
+    costs = [
+        SegmentCost(i, 12, n, None if i == L - 1 else 5.0 - n, 4.0 - n)
+        for i, n in itertools.product(range(L), (1, 2))
+    ]
+    given = (trace(), CostTable(costs), 0.5, 2)
+    seconds = expected_seconds(SegmentPlan.teacher_only(L), *given)
+    assert seconds == pytest.approx((4 * 4.0 + 3.0) / 2)
+
+
 def test_costs_of_another_model_are_refused() -> None:
     logits = np.zeros((3, 2, 2), np.float32)
     given = ExitTrace(logits, None, np.full(2, 12, np.int32))

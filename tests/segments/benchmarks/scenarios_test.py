@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fastbert_tf.segments import PooledDriver, build_segments
+from fastbert_tf.segments.benchmarks import precisions
 from fastbert_tf.segments.benchmarks.endurance import run_endurance
 from fastbert_tf.segments.benchmarks.offline import (
     OfflineOptions,
@@ -55,6 +56,15 @@ def test_offline_times_every_variant(offline: list[OfflineRecord]) -> None:
         "single graph",
     ]
     assert offline[0].time_speedup == 1.0
+
+
+def test_networks_without_early_exit_have_a_depth_and_a_cost(
+    offline: list[OfflineRecord], workload: Workload
+) -> None:
+    assert [record.mean_depth for record in offline[:3]] == [4, 2, 4]
+    assert [record.flops_speedup for record in offline[::2][:2]] == [1, 1]
+    # Two blocks of four, and one exit of one: the exits here are wide.
+    assert 1.6 < offline[1].flops_speedup < 2.0
 
 
 def test_offline_says_where_rows_left_and_that_it_is_right(
@@ -169,11 +179,23 @@ def test_shapes_are_timed_beside_one_graph(workload: Workload) -> None:
 
 
 def test_precisions_are_compared_row_by_row(workload: Workload) -> None:
-    setting = workload.at_histogram((1, 1, 1, 1))
-    records = list(run_precision(workload, [0.0, 0.5]))
-    assert [x.speed for x in records] == [0.0, 0.5]
-    assert all(x.exits_changed == x.labels_changed == 0 for x in records)
-    assert setting.exit_histogram  # Rows do leave at several exits.
+    settings = [workload.at_histogram(x) for x in ((1, 1, 1, 1), (5, 0, 0, 5))]
+    records = list(run_precision(workload, settings))
+    assert [x.setting for x in records] == ["depth 2.50", "depth 2.50"]
+    # Forced exits are far from their thresholds.
+    assert all(x.exits_changed == 0 for x in records)
+    assert all(x.num_rows == 10 for x in records)
+
+
+def test_precisions_that_differ_are_told(
+    workload: Workload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logits = workload.trace.exit_logits.copy()
+    logits[:, :3] = 0.0  # Three rows become unsure, and answer another class.
+    monkeypatch.setattr(precisions, "exit_logits", lambda *_: logits)
+    setting = workload.at_histogram((10, 0, 0, 0))
+    (record,) = run_precision(workload, [setting])
+    assert record.exits_changed == 0.3
 
 
 def test_endurance_repeats_the_rows_without_a_new_trace(

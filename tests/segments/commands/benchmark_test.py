@@ -6,6 +6,7 @@ from absl import flags
 
 from fastbert_tf.commands.launch import report_mistakes
 from fastbert_tf.segments.benchmarks.records import read_records
+from fastbert_tf.segments.benchmarks.runs import SCENARIOS
 from fastbert_tf.segments.commands import benchmark
 
 TINY = {
@@ -20,7 +21,7 @@ TINY = {
     "num_arrivals": 6,
     "shapes": "2x5",
     "lengths": "4,8",
-    "speeds": "0,0.5",
+    "loadgen_ms": 100,
 }
 
 
@@ -33,23 +34,14 @@ def run(**given: Any) -> int | None:
     return report_mistakes(lambda argv: benchmark.main(argv, values), ["x"])
 
 
-SCENARIOS = (
-    "offline",
-    "single_stream",
-    "server",
-    "full_depth",
-    "cost_table",
-    "precision",
-    "endurance",
-)
-
-
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_a_scenario_prints_and_writes_the_same_rows(
     tmp_path: pathlib.Path,
     capsys: pytest.CaptureFixture[str],
     scenario: str,
 ) -> None:
+    if scenario == "loadgen":
+        pytest.importorskip("mlperf_loadgen", reason="needs mlcommons-loadgen")
     path = tmp_path / "records.jsonl"
     assert not run(scenario=scenario, output=path)
     environment, records = read_records(path)
@@ -65,11 +57,8 @@ def test_drivers_and_static_networks_are_chosen_by_flags(
 ) -> None:
     path = tmp_path / "records.jsonl"
     assert not run(
-        drivers="single graph",
+        drivers="single graph,driver",
         static_blocks="1,2",
-        planned=True,
-        mean_depths="",
-        speeds=0.5,
         output=path,
     )
     _, records = read_records(path)
@@ -77,6 +66,8 @@ def test_drivers_and_static_networks_are_chosen_by_flags(
         "full depth, one graph",
         "static 1",
         "static 2",
+        "single graph",
+        "driver",
     ]
 
 
@@ -86,12 +77,17 @@ def test_drivers_and_static_networks_are_chosen_by_flags(
         ({"drivers": "fast"}, "`--drivers` must be of"),
         ({"precisions": "int8"}, "`--precisions` must be of"),
         ({"batch_sizes": "many"}, "`--batch_sizes` must be whole numbers"),
-        ({"batch_sizes": 0}, "batch_sizes=(0,)"),
+        ({"batch_sizes": 0}, "--batch_sizes must be 1 or more"),
         ({"shapes": "32"}, "like 32x128"),
-        ({"model_dir": "there/is/none"}, "without --test_path"),
+        ({"model_dir": "there/is/none"}, "--test_path must be"),
+        ({"speeds": 0.5}, "--speeds must be used with --model_dir"),
+        ({"mean_depths": 9}, "--mean_depths must be 1 to 3 blocks"),
+        ({"mean_depths": "1.5,1.501"}, "must differ"),
+        ({"shapes": "1x513"}, "--shapes must be up to 512 tokens"),
+        ({"scenario": "server", "mean_depths": ""}, "needs speeds"),
         ({"hidden_size": 25}, "must divide"),
         ({"output": "no/such/folder/x.jsonl"}, "There is no folder"),
-        ({"random_weights": True}, "--random_weights needs"),
+        ({"random_weights": True}, "--random_weights must be"),
     ],
 )
 def test_a_mistake_is_one_line_and_writes_nothing(
