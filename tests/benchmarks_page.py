@@ -38,7 +38,8 @@ def _machine(environment: dict[str, Any]) -> str:
     return (
         f"{environment['device']}, {environment['num_cores']} cores "
         f"({', '.join(environment['instructions'])}); "
-        f"{', '.join(versions)}; revision {environment['revision']}."
+        f"{', '.join(versions)}; TF_ENABLE_ONEDNN_OPTS "
+        f"{environment['onednn']}; revision {environment['revision']}."
     )
 
 

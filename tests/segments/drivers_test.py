@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastbert_tf import ExitResult, FastBertClassifier, simulate_exits
@@ -78,7 +78,7 @@ def check(
         assert_equal(result, expected, settled(logits, speed))
 
 
-@LIGHT
+@settings(LIGHT, max_examples=10)
 @given(batch=st.fixed_dictionaries(BATCHES))
 def test_every_driver_equals_the_oracle(
     models: Models, several: dict[str, Any], batch: dict[str, Any]
@@ -86,7 +86,16 @@ def test_every_driver_equals_the_oracle(
     check(several, models[0], batch)
 
 
-@LIGHT
+@pytest.mark.slow
+@settings(LIGHT, max_examples=100)
+@given(batch=st.fixed_dictionaries(BATCHES))
+def test_every_driver_equals_the_oracle_on_many_batches(
+    models: Models, several: dict[str, Any], batch: dict[str, Any]
+) -> None:
+    check(several, models[0], batch)
+
+
+@settings(LIGHT, max_examples=10)
 @given(batch=st.fixed_dictionaries(BATCHES))
 def test_every_driver_runs_any_plan(
     models: Models, planned: dict[str, Any], batch: dict[str, Any]

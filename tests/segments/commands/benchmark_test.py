@@ -10,7 +10,7 @@ from fastbert_tf.segments.benchmarks.runs import SCENARIOS
 from fastbert_tf.segments.commands import benchmark
 
 TINY = {
-    "num_layers": 3,
+    "num_layers": 2,
     "hidden_size": 24,
     "num_heads": 2,
     "intermediate_size": 48,
@@ -34,7 +34,17 @@ def run(**given: Any) -> int | None:
     return report_mistakes(lambda argv: benchmark.main(argv, values), ["x"])
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS)
+# The scenarios themselves are tested one by one; these cost the least.
+QUICK = ("full_depth", "precision")
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    [
+        pytest.param(x, marks=() if x in QUICK else pytest.mark.slow)
+        for x in SCENARIOS
+    ],
+)
 def test_a_scenario_prints_and_writes_the_same_rows(
     tmp_path: pathlib.Path,
     capsys: pytest.CaptureFixture[str],
@@ -81,7 +91,7 @@ def test_drivers_and_static_networks_are_chosen_by_flags(
         ({"shapes": "32"}, "like 32x128"),
         ({"model_dir": "there/is/none"}, "--test_path must be"),
         ({"speeds": 0.5}, "--speeds must be used with --model_dir"),
-        ({"mean_depths": 9}, "--mean_depths must be 1 to 3 blocks"),
+        ({"mean_depths": 9}, "--mean_depths must be 1 to 2 blocks"),
         ({"mean_depths": "1.5,1.501"}, "must differ"),
         ({"shapes": "1x513"}, "--shapes must be up to 512 tokens"),
         ({"scenario": "server", "mean_depths": ""}, "needs speeds"),
