@@ -6,6 +6,7 @@ import dataclasses
 import importlib.metadata
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -54,7 +55,7 @@ class Environment:
         """That of this process."""
         name = Path(sys.argv[0]).name
         return cls(
-            " ".join([name, *sys.argv[1:]]),
+            shlex.join([name, *sys.argv[1:]]),
             _revision(),
             _device(),
             len(os.sched_getaffinity(0)),

@@ -20,7 +20,7 @@ from .workload import Setting, Workload
 # The driver meant for it: rows at once are pooled, a row alone is not.
 _DRIVERS = {
     "offline": "pooled",
-    "single_stream": "single graph",
+    "single_stream": "driver",
     "server": "driver",
 }
 # Of what the pooled driver reaches: the server's load, and for the others as

@@ -50,48 +50,54 @@ _EXAMPLES = dict.fromkeys(
 }
 
 
+_TEXTS = (
+    ("model_dir", None, "Folder that training wrote; random without it."),
+    ("test_path", None, "Labelled TSV, CSV or JSONL for --model_dir."),
+    ("output", None, "JSON lines file to write."),
+)
+_LISTS = (
+    ("drivers", "driver,pooled", f"Of {', '.join(DRIVERS)}, by commas."),
+    ("precisions", "float32", f"Of {', '.join(PRECISIONS)}."),
+    ("batch_sizes", "32", "Rows that run together."),
+    ("speeds", "", "Speeds in [0, 1]."),
+    ("mean_depths", "", "Blocks a row; the speed is looked for."),
+    ("static_blocks", "", "Shallower networks of the same weights."),
+    ("shapes", "32x128,1x128,1x32", "Rows x length, for full_depth."),
+    ("lengths", "32,64", "Positions, for cost_table."),
+    ("official_threads", "", "Threads of the released algorithm."),
+    ("peers", "", f"all, or of {', '.join(PEERS)} (needs '.[peers]')."),
+    ("loads", "0.5,1,2", "Arrivals over full-depth capacity, for server."),
+)
+_SWITCHES = (
+    ("random_weights", "Random weights of the sizes below."),
+    ("keras", "Also `keras.Model.predict`, in offline."),
+    ("planned", "Also drivers that ask the exits worth asking only."),
+)
+_COUNTS = (
+    ("num_rows", 512, "Rows, at most."),
+    ("num_rounds", 5, "Runs of each variant whose median counts."),
+    ("num_arrivals", 500, "Rows that arrive, for server."),
+    ("loadgen_ms", 10_000, "Milliseconds of each LoadGen run, at least."),
+    ("num_layers", 12, "Blocks of random weights."),
+    ("hidden_size", 768, "Their width."),
+    ("num_heads", 12, "Their attention heads."),
+    ("intermediate_size", 3072, "Their feed-forward width."),
+    ("num_classes", 4, "Their classes."),
+)
+
+
 def define_flags(values: flags.FlagValues) -> None:
     """Adds the flags of this command; not done by importing it."""
     flags.DEFINE_enum(
-        "scenario", "offline", SCENARIOS, "What is measured.", values
+        "scenario", "offline", list(SCENARIOS), "What is measured.", values
     )
-    for name, default, help_ in (
-        ("model_dir", None, "Folder that training wrote; random without it."),
-        ("test_path", None, "Labelled TSV, CSV or JSONL for --model_dir."),
-        ("output", None, "JSON lines file to write."),
-    ):
+    for name, default, help_ in _TEXTS:
         flags.DEFINE_string(name, default, help_, values)
-    for name, default, help_ in (
-        ("drivers", "driver,pooled", f"Of {', '.join(DRIVERS)}, by commas."),
-        ("precisions", "float32", f"Of {', '.join(PRECISIONS)}."),
-        ("batch_sizes", "32", "Rows that run together."),
-        ("speeds", "", "Speeds in [0, 1]."),
-        ("mean_depths", "", "Blocks a row; the speed is looked for."),
-        ("static_blocks", "", "Shallower networks of the same weights."),
-        ("shapes", "32x128,1x128,1x32", "Rows x length, for full_depth."),
-        ("lengths", "32,64", "Positions, for cost_table."),
-        ("official_threads", "", "Threads of the released algorithm."),
-        ("peers", "", f"all, or of {', '.join(PEERS)} (needs '.[peers]')."),
-        ("loads", "0.5,1,2", "Arrivals over full-depth capacity, for server."),
-    ):
+    for name, default, help_ in _LISTS:
         flags.DEFINE_list(name, default, help_, values)
-    for name, help_ in (
-        ("random_weights", "Random weights of the sizes below."),
-        ("keras", "Also `keras.Model.predict`, in offline."),
-        ("planned", "Also drivers that ask the exits worth asking only."),
-    ):
+    for name, help_ in _SWITCHES:
         flags.DEFINE_bool(name, False, help_, values)
-    for name, default, help_ in (
-        ("num_rows", 512, "Rows, at most."),
-        ("num_rounds", 5, "Runs of each variant whose median counts."),
-        ("num_arrivals", 500, "Rows that arrive, for server."),
-        ("loadgen_ms", 10_000, "Milliseconds of each LoadGen run, at least."),
-        ("num_layers", 12, "Blocks of random weights."),
-        ("hidden_size", 768, "Their width."),
-        ("num_heads", 12, "Their attention heads."),
-        ("intermediate_size", 3072, "Their feed-forward width."),
-        ("num_classes", 4, "Their classes."),
-    ):
+    for name, default, help_ in _COUNTS:
         flags.DEFINE_integer(
             name, default, help_, lower_bound=1, flag_values=values
         )
