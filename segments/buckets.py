@@ -15,7 +15,7 @@ _STEPS = ((128, 8), (256, 16), (1 << 30, 32))
 def bucket_lengths(lengths: np.ndarray, longest: int) -> np.ndarray:
     """The padded length of rows: the next of a ladder of rising steps.
 
-    It depends on a row's own length alone, and so does its result.
+    It depends on a row's own length alone, not on the rows beside it.
 
     Args:
         lengths: int `[B]`, real tokens, 1 or more.
