@@ -28,7 +28,8 @@ class PooledDriver:
     device, in a pool per segment and bucket, until `max_batch_size` of them
     are there, so that batches do not shrink on the way; `scheduler` says
     which pool runs next. What a row is answered does not depend on the rows
-    beside it, but for the rounding of the last bits. Where no row may leave, `speed` being 0, no student is asked.
+    beside it, but for the rounding of the last bits. Where no row may leave,
+    `speed` being 0, no student is asked.
 
     Args:
         segments: list of `Segment` in order, from `build_segments`.
