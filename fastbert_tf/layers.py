@@ -27,6 +27,20 @@ def padding_scores(padding_mask: Any) -> Any:
     return (1.0 - ops.cast(padding_mask, "float32")) * _PADDING_SCORE
 
 
+def as_tokens(x: Any, width: int) -> Any:
+    """All positions of all rows as one matrix, `[B * S, width]`.
+
+    Keras multiplies tensors of three axes by `tensordot`, whose arithmetic of
+    shapes takes a tenth of a small block, and between whose parts TensorFlow
+    fuses nothing.
+
+    Args:
+        x: `[B, S, width]`, or the same with `width` split into heads.
+        width: int.
+    """
+    return ops.reshape(x, (-1, width))
+
+
 def _gelu(x: Any) -> Any:
     return keras.activations.gelu(x, approximate=False)
 
@@ -193,9 +207,9 @@ class SelfAttention(ConfiguredLayer):
         if query_states is None:
             query_states = hidden_states
         scale = (self.width // self.num_heads) ** -0.5
-        queries = self._split_heads(self.query(query_states) * scale)
-        keys = self._split_heads(self.key(hidden_states))
-        values = self._split_heads(self.value(hidden_states))
+        queries = self._heads(self.query, query_states) * scale
+        keys = self._heads(self.key, hidden_states)
+        values = self._heads(self.value, hidden_states)
         scores = ops.matmul(queries, ops.swapaxes(keys, -1, -2))
         scores = ops.cast(scores, "float32")  # [B, N, Q, S]
         scores = scores + padding_scores(padding_mask)[:, None, None, :]
@@ -204,11 +218,13 @@ class SelfAttention(ConfiguredLayer):
             probabilities, training=training
         )
         mixed = ops.swapaxes(ops.matmul(probabilities, values), 1, 2)
-        return self.output_dense(ops.reshape(mixed, ops.shape(query_states)))
+        attended = self.output_dense(as_tokens(mixed, self.width))
+        return ops.reshape(attended, ops.shape(query_states))
 
-    def _split_heads(self, x: Any) -> Any:
+    def _heads(self, dense: keras.layers.Dense, x: Any) -> Any:
         rows, positions, _ = ops.shape(x)
         head_size = self.width // self.num_heads
+        x = dense(as_tokens(x, self.width))
         x = ops.reshape(x, (rows, positions, self.num_heads, head_size))
         return ops.swapaxes(x, 1, 2)  # [B, N, S, D]
 
@@ -260,11 +276,13 @@ class Block(ConfiguredLayer):
         )
         attended = self.attention_dropout(attended, training=training)
         hidden_states = self.attention_layer_norm(hidden_states + attended)
-        expanded = self.intermediate(hidden_states)  # [B, S, F]
+        tokens = as_tokens(hidden_states, self.config.hidden_size)
+        expanded = self.intermediate(tokens)  # [B * S, F]
         expanded = ACTIVATIONS[self.config.hidden_act](expanded)
-        contracted = self.output_dense(expanded)  # [B, S, H]
+        contracted = self.output_dense(expanded)  # [B * S, H]
         contracted = self.output_dropout(contracted, training=training)
-        return self.output_layer_norm(hidden_states + contracted)
+        tokens = self.output_layer_norm(tokens + contracted)
+        return ops.reshape(tokens, ops.shape(hidden_states))
 
     def compute_output_shape(self, shape: Any, *_: Any) -> tuple:
         return tuple(shape)

@@ -73,10 +73,10 @@ class PooledDriver:
         inputs = {name: x.numpy() for name, x in inputs.items()}
         num_rows = len(inputs["token_ids"])
         speed = np.broadcast_to(check_speed(speed, num_rows), [num_rows])
-        buckets = bucket_lengths(
-            row_lengths(inputs["padding_mask"]),
-            self.config.max_position_embeddings,
-        )
+        buckets = row_lengths(inputs["padding_mask"])
+        if self.max_batch_size > 1:  # Alone, a row needs no padding.
+            longest = self.config.max_position_embeddings
+            buckets = bucket_lengths(buckets, longest)
         scheduler = self._new_scheduler()
         for bucket in np.unique(buckets).tolist():
             scheduler.add(bucket, np.flatnonzero(buckets == bucket).tolist())

@@ -51,8 +51,12 @@ class _Bucket:
         self.pools = [deque() for _ in range(num_segments)]
         self.num_in_flight = 0
 
-    def deepest_full(self, max_batch_size: int, lowest: int) -> int | None:
-        for segment in range(len(self.pools) - 1, lowest - 1, -1):
+    @property
+    def has_begun(self) -> bool:
+        return bool(self.num_in_flight or any(self.pools[1:]))
+
+    def deepest_full(self, max_batch_size: int) -> int | None:
+        for segment in range(len(self.pools) - 1, 0, -1):
             if len(self.pools[segment]) >= max_batch_size:
                 return segment
         return None
@@ -87,6 +91,7 @@ class Scheduler:
         self.num_segments = num_segments
         self.max_batch_size = max_batch_size
         self._buckets = {}
+        self._begun = {}  # Those with rows inside, in the order they began.
         self.is_closed = False
 
     def add(self, bucket: int, row_ids: Sequence[int]) -> None:
@@ -106,7 +111,7 @@ class Scheduler:
         """Rows inside the network that wait for their next segment."""
         return sum(
             len(pool)
-            for bucket in self._buckets.values()
+            for bucket in self._begun.values()
             for pool in bucket.pools[1:]
         )
 
@@ -116,7 +121,7 @@ class Scheduler:
         That is so at the end, before `close` when no pool is full, and while
         a launch in flight may still fill the pool that would be next.
         """
-        return self._full(lowest=1) or self._draining() or self._full(lowest=0)
+        return self._full() or self._draining() or self._starting()
 
     def update(self, plan: Plan, leaves: Sequence[bool]) -> None:
         """Moves the rows of a plan that stay to the next segment's pool."""
@@ -130,28 +135,36 @@ class Scheduler:
         ]
         if stay:
             bucket.pools[plan.segment + 1].extend(stay)
-        if self.is_closed and not (bucket.num_in_flight or any(bucket.pools)):
-            del self._buckets[plan.bucket]
+        if not bucket.has_begun:
+            del self._begun[plan.bucket]
+            if not bucket.pools[0]:
+                del self._buckets[plan.bucket]
 
-    def _full(self, lowest: int) -> Plan | None:
-        best, where = -1, None
-        for length, bucket in self._buckets.items():
-            segment = bucket.deepest_full(self.max_batch_size, lowest)
-            # Of equals the bucket that came first, which has begun.
+    def _full(self) -> Plan | None:
+        """The deepest full pool inside the network."""
+        best, where = 0, None
+        for length, bucket in self._begun.items():
+            segment = bucket.deepest_full(self.max_batch_size)
+            # Of equals the bucket that came first.
             if segment is not None and segment > best:
                 best, where = segment, length
         return None if where is None else self._take(where, best)
 
     def _draining(self) -> Plan | None:
+        """What is left of a bucket whose rows have all started."""
         if not self.is_closed:
             return None
+        for length, bucket in self._begun.items():
+            if not (bucket.num_in_flight or bucket.pools[0]):
+                return self._take(length, bucket.shallowest())
+        return None
+
+    def _starting(self) -> Plan | None:
+        """Rows that have not started, of the bucket that came first."""
         for length, bucket in self._buckets.items():
-            is_full = bucket.deepest_full(self.max_batch_size, 0) is not None
-            if is_full or bucket.num_in_flight:
-                continue
-            segment = bucket.shallowest()
-            if segment is not None:
-                return self._take(length, segment)
+            num_rows = len(bucket.pools[0])
+            if num_rows >= (1 if self.is_closed else self.max_batch_size):
+                return self._take(length, 0)
         return None
 
     def _take(self, length: int, segment: int) -> Plan:
@@ -159,6 +172,7 @@ class Scheduler:
         pool = bucket.pools[segment]
         count = min(len(pool), self.max_batch_size)
         bucket.num_in_flight += 1
+        self._begun[length] = bucket
         return Plan(
             segment, length, tuple(pool.popleft() for _ in range(count))
         )

@@ -147,9 +147,12 @@ def test_draining_waits_for_what_may_still_fill_a_pool() -> None:
     scheduler.add(8, [0, 1, 2])
     scheduler.close()
     full = scheduler.next_plan()
-    assert scheduler.next_plan() is None
+    rest = scheduler.next_plan()
+    assert rest == Plan(0, 8, (2,))
     scheduler.update(full, [False, True])
-    assert scheduler.next_plan() == Plan(0, 8, (2,))
+    assert scheduler.next_plan() is None
+    scheduler.update(rest, [False])
+    assert scheduler.next_plan() == Plan(1, 8, (0, 2))
 
 
 def test_a_bucket_is_finished_before_the_next_begins() -> None:
