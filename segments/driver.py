@@ -8,14 +8,11 @@ from typing import Any
 import numpy as np
 
 from fastbert_tf import ExitResult
-from fastbert_tf.exits import check_speed
-from fastbert_tf.inputs import check_inputs
 
 from .answers import Answers
-from .buckets import row_lengths
 from .compaction import Compaction, Rows
 from .segment import Segment
-from .step import check_segments, start_step
+from .step import Request, check_segments, start_step
 
 
 class Driver:
@@ -62,14 +59,11 @@ class Driver:
         Raises:
             TypeError, ValueError: an input or `speed` is not as above.
         """
-        inputs = check_inputs(inputs, self.config)
-        num_rows = inputs["token_ids"].shape[0]
-        speed = np.broadcast_to(check_speed(speed, num_rows), [num_rows])
-        lengths = row_lengths(inputs["padding_mask"].numpy())
-        longest = lengths.max(initial=1)
-        inputs = {name: x[:, :longest] for name, x in inputs.items()}
-        rows = Rows(None, inputs["padding_mask"], np.arange(num_rows))
-        answers = Answers(num_rows, self.config)
+        request = Request.checked(inputs, speed, self.config).trimmed()
+        inputs, speed, lengths = request
+        row_ids = np.arange(request.num_rows)
+        rows = Rows(None, inputs["padding_mask"], row_ids)
+        answers = Answers(request.num_rows, self.config)
         for segment in self.segments:
             step = start_step(segment, rows, speed[rows.row_ids], inputs)
             inputs = None

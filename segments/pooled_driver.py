@@ -10,15 +10,13 @@ import numpy as np
 import tensorflow as tf
 
 from fastbert_tf import ExitResult
-from fastbert_tf.exits import check_speed
-from fastbert_tf.inputs import check_inputs
 
 from .answers import Answers
-from .buckets import bucket_lengths, cut, row_lengths
+from .buckets import bucket_lengths, cut
 from .compaction import Compaction, Rows
 from .scheduler import Plan, Scheduler, run_to_end
 from .segment import Segment
-from .step import Step, check_segments, start_step
+from .step import Request, Step, check_segments, start_step
 
 
 class PooledDriver:
@@ -69,11 +67,9 @@ class PooledDriver:
         Raises:
             TypeError, ValueError: an input or `speed` is not as above.
         """
-        inputs = check_inputs(inputs, self.config)
-        inputs = {name: x.numpy() for name, x in inputs.items()}
-        num_rows = len(inputs["token_ids"])
-        speed = np.broadcast_to(check_speed(speed, num_rows), [num_rows])
-        buckets = row_lengths(inputs["padding_mask"])
+        request = Request.checked(inputs, speed, self.config)
+        inputs = {name: x.numpy() for name, x in request.inputs.items()}
+        buckets = request.lengths
         if self.max_batch_size > 1:  # Alone, a row needs no padding.
             longest = self.config.max_position_embeddings
             buckets = bucket_lengths(buckets, longest)
@@ -81,8 +77,8 @@ class PooledDriver:
         for bucket in np.unique(buckets).tolist():
             scheduler.add(bucket, np.flatnonzero(buckets == bucket).tolist())
         scheduler.close()
-        answers = Answers(num_rows, self.config)
-        run_to_end(scheduler, _Executor(self, inputs, speed, answers))
+        answers = Answers(request.num_rows, self.config)
+        run_to_end(scheduler, _Executor(self, inputs, request.speed, answers))
         return answers.result()
 
     def _new_scheduler(self) -> Scheduler:

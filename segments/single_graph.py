@@ -6,16 +6,14 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from fastbert_tf import ExitResult, FastBertClassifier
-from fastbert_tf.exits import check_speed
-from fastbert_tf.inputs import INPUT_NAMES, check_inputs
+from fastbert_tf.inputs import INPUT_NAMES
 
-from .buckets import row_lengths
 from .building import Parts, frozen_function, network_parts
 from .segment_plan import SegmentPlan
+from .step import Request
 
 
 class SingleGraphDriver:
@@ -71,13 +69,9 @@ class SingleGraphDriver:
         Raises:
             TypeError, ValueError: an input or `speed` is not as above.
         """
-        inputs = check_inputs(inputs, self.config)
-        num_rows = inputs["token_ids"].shape[0]
-        speed = np.broadcast_to(check_speed(speed, num_rows), [num_rows])
-        lengths = row_lengths(inputs["padding_mask"].numpy())
-        longest = lengths.max(initial=1)
-        ids = [inputs[name][:, :longest] for name in INPUT_NAMES]
-        outputs = self._run(*ids, tf.constant(speed))
+        request = Request.checked(inputs, speed, self.config).trimmed()
+        ids = [request.inputs[name] for name in INPUT_NAMES]
+        outputs = self._run(*ids, tf.constant(request.speed))
         return ExitResult(*(x.numpy() for x in outputs))
 
 

@@ -8,11 +8,52 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from fastbert_tf import FastBertConfig
+from fastbert_tf.exits import check_speed
+from fastbert_tf.inputs import check_inputs
+
+from .buckets import row_lengths
 from .compaction import Rows
 from .segment import Segment
 
 # Asks the student and lets nobody leave: for measuring what asking costs.
 SMALLEST_SPEED = np.float32(1e-30)
+
+
+class Request(NamedTuple):
+    """B rows and how sure of each an exit must be, once they are checked.
+
+    Args:
+        inputs: dict of int32 `[B, S]`.
+        speed: float32 `[B]`.
+        lengths: int64 `[B]`, positions up to the last real token.
+    """
+
+    inputs: dict[str, tf.Tensor]
+    speed: np.ndarray
+    lengths: np.ndarray
+
+    @classmethod
+    def checked(
+        cls, inputs: Mapping[str, Any], speed: Any, config: FastBertConfig
+    ) -> Request:
+        """What `predict` was given, or the errors `predict` names."""
+        inputs = check_inputs(inputs, config)
+        num_rows = inputs["token_ids"].shape[0]
+        speed = np.broadcast_to(check_speed(speed, num_rows), [num_rows])
+        lengths = row_lengths(inputs["padding_mask"].numpy())
+        return cls(inputs, speed, lengths)
+
+    @property
+    def num_rows(self) -> int:
+        """B."""
+        return len(self.speed)
+
+    def trimmed(self) -> Request:
+        """Without the positions that no row has."""
+        longest = self.lengths.max(initial=1)
+        inputs = {name: x[:, :longest] for name, x in self.inputs.items()}
+        return self._replace(inputs=inputs)
 
 
 class Step(NamedTuple):
