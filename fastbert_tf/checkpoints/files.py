@@ -50,13 +50,12 @@ def require_file(path: str) -> None:
     """Refuses a missing or empty file by its name."""
     if not os.path.isfile(path):
         raise FileNotFoundError(
-            f"{path} is missing. Received a checkpoint without it. Restore "
-            "the file or fetch the checkpoint again."
+            f"{path} is missing. Received a folder without it. Restore the "
+            "file or fetch the folder again."
         )
     if os.path.getsize(path) == 0:
         raise ValueError(
-            f"{path} is empty. Expected a file of the checkpoint. Fetch it "
-            "again."
+            f"{path} is empty. Expected a file with contents. Fetch it again."
         )
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 import os
 from collections.abc import Collection
 from typing import Any
 
-from .files import parse_json, read_text, require_file
+from .checksummed import read_checksummed, to_text
+from .files import require_file
 
 MANIFEST_FILE = "fastbert.json"
 FORMAT_VERSION = 1
@@ -46,12 +46,7 @@ class Manifest:
 
     def to_text(self) -> str:
         """The file: one text for one content, checksum included."""
-        fields = {
-            "format_version": FORMAT_VERSION,
-            **dataclasses.asdict(self),
-        }
-        fields["checksum"] = _checksum(fields)
-        return _canonical(fields, indent=2) + "\n"
+        return to_text(dataclasses.asdict(self), FORMAT_VERSION)
 
     def check_files(
         self, folder: str, names: Collection[str] | None = None
@@ -83,42 +78,11 @@ def read_manifest(folder: str) -> Manifest:
         ValueError: another format version, or the manifest is damaged.
     """
     path = os.path.join(folder, MANIFEST_FILE)
-    text = read_text(path)
-    fields = parse_json(text, path)
-    version = fields.pop("format_version", None)
-    if version != FORMAT_VERSION:
-        raise ValueError(
-            f"{path} has another format. Received: format_version="
-            f"{version!r}. Expected: {FORMAT_VERSION}. Install the version "
-            "of fastbert-tf that wrote it, or save the model again."
-        )
-    fields.pop("checksum", None)
-    names = {field.name for field in dataclasses.fields(Manifest)}
-    # Written again, an undamaged manifest is the same text, byte for byte.
-    if set(fields) != names or Manifest(**fields).to_text() != text:
-        raise ValueError(
-            f"{path} is damaged or was edited: its contents do not fit its "
-            "checksum. Expected the file as it was written. Restore it, or "
-            "save the model again."
-        )
-    return Manifest(**fields)
+    names = [field.name for field in dataclasses.fields(Manifest)]
+    return Manifest(**read_checksummed(path, FORMAT_VERSION, names))
 
 
 def file_sha256(path: str) -> str:
     """The SHA-256 of a file, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _checksum(fields: dict[str, Any]) -> str:
-    return hashlib.sha256(_canonical(fields).encode()).hexdigest()
-
-
-def _canonical(fields: dict[str, Any], indent: int | None = None) -> str:
-    return json.dumps(
-        fields,
-        indent=indent,
-        sort_keys=True,
-        ensure_ascii=False,
-        allow_nan=False,
-    )
