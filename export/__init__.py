@@ -1,3 +1,14 @@
 """The exported bundle: one SavedModel a segment."""
 
-__all__: list[str] = []
+from .exporting import export_segments
+from .loading import load_preprocessor, load_segments
+from .manifest import BundleManifest, Usage, read_manifest
+
+__all__ = [
+    "BundleManifest",
+    "Usage",
+    "export_segments",
+    "load_preprocessor",
+    "load_segments",
+    "read_manifest",
+]

@@ -10,10 +10,11 @@ import keras
 import tensorflow as tf
 
 from fastbert_tf import FastBertClassifier, FastBertConfig, normalized_entropy
+from fastbert_tf.inputs import INPUT_NAMES
 from fastbert_tf.layers import ConfiguredLayer
 
 from .precision import check_precision, in_precision
-from .segment import Segment
+from .segment import LATER_NAMES, Segment
 from .segment_plan import SegmentPlan
 
 
@@ -118,19 +119,48 @@ class Parts(NamedTuple):
         first = [self.embeddings] if self.embeddings else []
         return [*first, *self.blocks, self.exit_classifier]
 
+    @property
+    def weights(self) -> list[keras.Variable]:
+        """Those of all layers."""
+        return [weight for layer in self.layers for weight in layer.weights]
+
     def signature(self, hidden_size: int) -> list[tf.TensorSpec]:
         """Specs of the arguments, rows and length unknown."""
-        ids = tf.TensorSpec([None, None], tf.int32)
-        if self.embeddings is not None:
-            return [ids, ids, ids]
-        states = tf.TensorSpec([None, None, hidden_size], self.precision)
-        return [states, ids]
+        is_first = self.embeddings is not None
+        return segment_signature(is_first, hidden_size, self.precision)
+
+
+def segment_signature(
+    is_first: bool, hidden_size: int, precision: str
+) -> list[tf.TensorSpec]:
+    """Specs of what a segment takes, rows and length unknown.
+
+    Args:
+        is_first: bool, it holds the embeddings.
+        hidden_size: int, H.
+        precision: str, of the hidden states.
+    """
+    if is_first:
+        return [tf.TensorSpec([None, None], tf.int32, x) for x in INPUT_NAMES]
+    states, mask = LATER_NAMES
+    return [
+        tf.TensorSpec([None, None, hidden_size], precision, states),
+        tf.TensorSpec([None, None], tf.int32, mask),
+    ]
 
 
 def network_parts(
-    model: FastBertClassifier, precision: str, plan: SegmentPlan | None
+    model: FastBertClassifier,
+    precision: str,
+    plan: SegmentPlan | None,
+    dtype: str | None = None,
 ) -> list[Parts]:
-    """The layers of every segment, in the precision they compute in."""
+    """The layers of every segment, in what they compute in.
+
+    Args:
+        model, precision, plan: as of `build_segments`.
+        dtype: str, computed in; this machine's for `precision` if left out.
+    """
     check_precision(precision)
     num_blocks = model.config.num_hidden_layers
     plan = plan or SegmentPlan.every_exit(num_blocks)
@@ -139,7 +169,7 @@ def network_parts(
             f"`plan` must be of {num_blocks} blocks, as the model is. "
             f"Received: {plan}. Make one for this model."
         )
-    convert = functools.partial(in_precision, precision=precision)
+    convert = functools.partial(in_precision, precision=precision, dtype=dtype)
     parts = []
     for first, last in plan.spans:
         blocks = [convert(x) for x in model.blocks[first : last + 1]]
@@ -180,13 +210,26 @@ def frozen_function(
     def run(*arguments: Any) -> Any:
         weights = [weight for layer in layers for weight in layer.weights]
         constants = [tf.constant(_numpy(w), w.dtype) for w in weights]
-        mapping = list(zip(weights, constants, strict=True))
-        with keras.StatelessScope(state_mapping=mapping):
-            return call(*arguments)
+        return with_weights(call, weights, constants)(*arguments)
 
     function = tf.function(run, input_signature=signature, autograph=False)
     function.get_concrete_function()
     return function
+
+
+def with_weights(
+    call: Callable[..., Any],
+    weights: Sequence[keras.Variable],
+    values: Sequence[Any],
+) -> Callable[..., Any]:
+    """`call`, computed with other values than the weights have."""
+
+    def run(*arguments: Any) -> Any:
+        mapping = list(zip(weights, values, strict=True))
+        with keras.StatelessScope(state_mapping=mapping):
+            return call(*arguments)
+
+    return run
 
 
 def _numpy(weight: keras.Variable) -> Any:

@@ -54,16 +54,23 @@ def processor_instructions(path: str = "/proc/cpuinfo") -> set[str]:
     return set()
 
 
-def in_precision(layer: ConfiguredLayer, precision: str) -> ConfiguredLayer:
+def in_precision(
+    layer: ConfiguredLayer, precision: str, dtype: str | None = None
+) -> ConfiguredLayer:
     """`layer`, or a copy with weights and computation in `precision`.
 
     The copy is made by the layer's own configuration, so that the mathematics
     stays in one place. Weights are rounded to `precision` whatever they are
     computed with. Uncertainty, softmax and logits are float32 in either.
+
+    Args:
+        layer: `ConfiguredLayer`.
+        precision: str, of the weights.
+        dtype: str, computed in; `compute_dtype(precision)` if left out.
     """
-    if layer.dtype_policy.name == precision:
+    dtype = dtype or compute_dtype(precision)
+    if layer.dtype_policy.name == precision == dtype:
         return layer
-    dtype = compute_dtype(precision)
     policy = {"module": "keras", "class_name": "DTypePolicy"}
     policy |= {"config": {"name": dtype}, "registered_name": None}
     copy = type(layer).from_config({**layer.get_config(), "dtype": policy})

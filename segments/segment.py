@@ -10,7 +10,14 @@ import tensorflow as tf
 from fastbert_tf import FastBertConfig
 from fastbert_tf.inputs import INPUT_NAMES
 
-_LATER_NAMES = ("hidden_states", "padding_mask")
+LATER_NAMES = ("hidden_states", "padding_mask")
+
+
+def segment_name(first_block: int, index: int) -> str:
+    """`M0` to `M11`; `M1-M3` where blocks are fused."""
+    if first_block == index:
+        return f"M{index}"
+    return f"M{first_block}-M{index}"
 
 
 class Segment:
@@ -48,9 +55,7 @@ class Segment:
     @property
     def name(self) -> str:
         """`M0` to `M11`; `M1-M3` where blocks are fused."""
-        if self.first_block == self.index:
-            return f"M{self.index}"
-        return f"M{self.first_block}-M{self.index}"
+        return segment_name(self.first_block, self.index)
 
     @property
     def is_teacher(self) -> bool:
@@ -109,7 +114,7 @@ class Segment:
 
     def _call(self, function: Any, arguments: tuple, named: dict) -> Any:
         if self.first_block > 0:
-            later = (named[name] for name in _LATER_NAMES if name in named)
+            later = (named[name] for name in LATER_NAMES if name in named)
             return function(*arguments, *later)
         (inputs,) = (*arguments, *named.values())
         ids = [tf.cast(inputs[name], tf.int32) for name in INPUT_NAMES]

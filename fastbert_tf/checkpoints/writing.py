@@ -46,7 +46,7 @@ def write_folder(
         OSError: it cannot be written; what was there is unchanged.
     """
     config = checkpoint.config
-    _check_labels(labels, config.num_classes)
+    check_labels(labels, config.num_classes)
     _check_tensors(checkpoint)
     with replaced_folder(path, MANIFEST_FILE) as folder:
         _write_json(os.path.join(folder, CONFIG_FILE), _config_json(config))
@@ -75,14 +75,18 @@ def write_folder(
         _write(os.path.join(folder, MANIFEST_FILE), manifest.to_text())
 
 
-def check_writable(path: str) -> None:
-    """Refuses what `write_folder` would refuse to replace, before training.
+def check_writable(path: str, marker: str = MANIFEST_FILE) -> None:
+    """Refuses what would not be replaced, before the work that it would keep.
+
+    Args:
+        path: folder that is to be made or replaced.
+        marker: file name that tells a folder of ours from any other.
 
     Raises:
         ValueError: `path` is a file, a symbolic link or a foreign folder.
         PermissionError: its folder may not be written to.
     """
-    check_replaceable(path, MANIFEST_FILE)
+    check_replaceable(path, marker)
     parent = os.path.dirname(os.path.abspath(path))
     while not os.path.exists(parent):
         parent = os.path.dirname(parent)
@@ -93,7 +97,8 @@ def check_writable(path: str) -> None:
         )
 
 
-def _check_labels(labels: Sequence[str] | None, num_classes: int) -> None:
+def check_labels(labels: Sequence[str] | None, num_classes: int) -> None:
+    """Refuses labels that are not one different name a class, or None."""
     if labels is None:
         return
     are_names = all(isinstance(label, str) and label for label in labels)

@@ -1,0 +1,172 @@
+"""From a trained model to a bundle."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+from collections.abc import Iterator, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from fastbert_tf import FastBertClassifier, TextPreprocessor
+from fastbert_tf.checkpoints import check_writable
+from fastbert_tf.checkpoints.files import read_json
+from fastbert_tf.checkpoints.replacing import replaced_folder
+from fastbert_tf.checkpoints.table import check_finite
+from fastbert_tf.checkpoints.writing import check_labels
+from fastbert_tf.inputs import check_preprocessor
+from fastbert_tf.segments import SegmentPlan
+from fastbert_tf.segments.building import network_parts
+from fastbert_tf.segments.precision import check_precision
+from fastbert_tf.segments.segment import segment_name
+
+from .manifest import (
+    KIND,
+    MANIFEST_FILE,
+    PREPROCESSOR,
+    BundleManifest,
+    Usage,
+    describe_file,
+)
+from .saved_preprocessor import save_preprocessor
+from .saved_segment import compute_dtypes, save_segment
+
+
+def export_segments(
+    model: FastBertClassifier,
+    path: str | os.PathLike[str],
+    preprocessor: TextPreprocessor,
+    labels: Sequence[str] | None = None,
+    precision: str = "float32",
+    plan: SegmentPlan | None = None,
+    usage: Usage | None = None,
+) -> BundleManifest:
+    """Writes a bundle: all that is needed to answer texts, without Keras.
+
+    `M0/` to `M11/` are SavedModels, each with its own weights only, and
+    `preprocessor/` one that turns strings into ids; beside them lie the
+    vocabulary and `manifest.json`. A SavedModel's `serving_default` takes and
+    gives named tensors, rows and length unknown: plain TensorFlow runs it.
+    `load_segments` makes `Segment`s of them.
+
+    The folder is written aside, synced and renamed: `path` holds the old
+    bundle or the new one. A bundle of `"bfloat16"` keeps its weights in two
+    bytes and runs on processors with and without bfloat16 instructions.
+
+    Args:
+        model: `FastBertClassifier`.
+        path: folder to write; a bundle there is replaced.
+        preprocessor: `TextPreprocessor` of the model.
+        labels: C class names, in the order of the logits, or None.
+        precision: str, `"float32"` or `"bfloat16"`, as of `build_segments`.
+        plan: `SegmentPlan`, the exits that are asked; all by default.
+        usage: `Usage`, the default speed and whether texts come in pairs.
+
+    Returns:
+        the manifest of what was written.
+
+    Raises:
+        ValueError: an argument does not fit the model, a weight is not
+            finite, `path` is something else than a bundle, or another process
+            is writing it.
+        OSError: it cannot be written; what was there is unchanged.
+
+    Example:
+
+    ```python
+    export_segments(model, "bundle/", preprocessor, labels=["neg", "pos"])
+    driver = segments.Driver(load_segments("bundle/"))
+    ```
+    """
+    path = os.path.abspath(path)
+    check_bundle_path(path)
+    check_precision(precision)
+    check_labels(labels, model.config.num_classes)
+    check_preprocessor(
+        preprocessor.vocab_size, preprocessor.sequence_length, model.config
+    )
+    for name, weight in model.named_weights().items():
+        check_finite(np.asarray(weight.value, np.float32), name, "the model")
+    plan = plan or SegmentPlan.every_exit(model.config.num_hidden_layers)
+    with replaced_folder(path, MANIFEST_FILE) as folder:
+        _write_saved_models(folder, model, preprocessor, precision, plan)
+        preprocessor.save(folder)
+        manifest = BundleManifest(
+            config=model.config,
+            precision=precision,
+            plan=plan,
+            labels=None if labels is None else tuple(labels),
+            preprocessing=preprocessor.config(),
+            usage=usage or Usage(),
+            versions=_versions(),
+            files={name: _describe(folder, name) for name in _names(folder)},
+        )
+        with open(
+            os.path.join(folder, MANIFEST_FILE), "x", encoding="utf-8"
+        ) as file:
+            file.write(manifest.to_text())
+    return manifest
+
+
+def check_bundle_path(path: str) -> None:
+    """Refuses what is not to be replaced by a bundle, before the work.
+
+    Raises:
+        ValueError: `path` is a file, a symbolic link or a folder of something
+            else.
+        PermissionError: its folder may not be written to.
+    """
+    check_writable(path, MANIFEST_FILE)
+    manifest = os.path.join(path, MANIFEST_FILE)
+    # Others, browsers among them, have manifests of the same name.
+    if os.path.exists(manifest) and read_json(manifest).get("kind") != KIND:
+        raise ValueError(
+            f"{path} has a {MANIFEST_FILE} that is not of a bundle. Expected: "
+            "nothing there, an empty folder or a bundle. Choose another path."
+        )
+
+
+def _write_saved_models(
+    folder: str,
+    model: FastBertClassifier,
+    preprocessor: TextPreprocessor,
+    precision: str,
+    plan: SegmentPlan,
+) -> None:
+    networks = [
+        network_parts(model, precision, plan, dtype)
+        for dtype in compute_dtypes(precision)
+    ]
+    try:
+        for span, *parts in zip(plan.spans, *networks, strict=True):
+            name = os.path.join(folder, segment_name(*span))
+            save_segment(parts, name, model.config.hidden_size)
+        save_preprocessor(preprocessor, os.path.join(folder, PREPROCESSOR))
+    except tf.errors.OpError as error:
+        raise OSError(
+            f"{folder} cannot be written to: {error.message}. Expected: room "
+            "for the bundle. Free some, or choose another path."
+        ) from error
+
+
+def _names(folder: str) -> Iterator[str]:
+    """Paths inside `folder` of every file."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            yield os.path.relpath(os.path.join(parent, name), folder)
+
+
+def _describe(folder: str, name: str) -> dict[str, int | str]:
+    return describe_file(os.path.join(folder, name))
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "python": platform.python_version(),
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "fastbert-tf": importlib.metadata.version("fastbert-tf"),
+    }
