@@ -2,13 +2,14 @@
 
     fastbert-predict --model_dir=model/ --input_path=texts.tsv \\
         --output_path=answers.jsonl --speed=0.5
-    echo "a text" | fastbert-predict --model_dir=model/
+    echo "a text" | fastbert-predict --bundle_dir=bundle/
 
 Writes one JSON object a row, in the order of the input: `label`,
 `probability` (of that label), `probabilities` (in the order of the labels),
 `uncertainty` (0 certain, 1 uniform), `exit_index` (0 for M0; depth is one
 more) and `truncated` (the text was longer than the model reads). A row whose
 numbers overflow has `error` in place of an answer. Progress goes to stderr.
+A bundle of `fastbert-export` answers as the model it was made of.
 """
 
 import contextlib
@@ -17,36 +18,40 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TextIO
 
 from absl import app, flags
 
-from fastbert_tf import FastBertClassifier, TextPreprocessor
-from fastbert_tf.checkpoints import read_manifest
+from fastbert_tf import FastBertClassifier, TextPreprocessor, checkpoints
 from fastbert_tf.commands.launch import launch
 from fastbert_tf.exits import check_speed
 from fastbert_tf.output_file import check_output_file, replaced_file
+from fastbert_tf.segments import PooledDriver, for_throughput
+from fastbert_tf.segments.precision import PRECISIONS
+from fastbert_tf.segments.prediction import Prediction, predict_texts
 from fastbert_tf.tables import TableReader
 
-from ..choosing import for_throughput
-from ..precision import PRECISIONS
-from ..prediction import Prediction, predict_texts
+from ..loading import load_preprocessor, load_segments
+from ..manifest import read_manifest
 
 # Batches read and encoded at once: rows of one length meet in them, and the
 # last batches of a chunk, which are not full, are few.
 _CHUNK_BATCHES = 256
+_DEFAULT_SPEED = 0.5
 
 
 def define_flags(values: flags.FlagValues) -> None:
     """Adds the flags of this command; not done by importing it."""
 
-    def text(
-        name: str, default: str | None, help_: str, **kwargs: bool
-    ) -> None:
-        flags.DEFINE_string(name, default, help_, values, **kwargs)
+    def text(name: str, default: str | None, help_: str) -> None:
+        flags.DEFINE_string(name, default, help_, values)
 
-    text("model_dir", None, "Folder that training wrote.", required=True)
+    text("model_dir", None, "Folder that training wrote.")
+    text("bundle_dir", None, "Folder that fastbert-export wrote, instead.")
+    flags.mark_flags_as_mutual_exclusive(
+        ["model_dir", "bundle_dir"], required=True, flag_values=values
+    )
     text(
         "input_path",
         "-",
@@ -57,15 +62,16 @@ def define_flags(values: flags.FlagValues) -> None:
     text("bad_rows_path", None, "File for the rows stepped over.")
     flags.DEFINE_float(
         "speed",
-        0.5,
-        "Leave when the uncertainty is under it; 0 never.",
+        None,
+        "Leave when the uncertainty is under it; 0 never. Default: 0.5, or "
+        "what the bundle says.",
         flag_values=values,
     )
     flags.DEFINE_enum(
         "precision",
-        "float32",
+        None,
         PRECISIONS,
-        "What the segments compute in.",
+        "What the segments compute in. Default: float32; a bundle has one.",
         values,
     )
     flags.DEFINE_integer(
@@ -91,17 +97,32 @@ class Text(NamedTuple):
     text_b: str | None
 
 
+class Source(NamedTuple):
+    """Where the answers come from: a model's folder or a bundle.
+
+    Args:
+        labels: class names in the order of the logits, or None.
+        pairs: bool, whether texts come in pairs; None if that is not known.
+        speed: float in [0, 1].
+        load: gives the preprocessor and the driver.
+    """
+
+    labels: Sequence[str] | None
+    pairs: bool | None
+    speed: float
+    load: Callable[[], tuple[TextPreprocessor, PooledDriver]]
+
+
 def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"Not a flag: {' '.join(argv[1:])}")
-    check_speed(values.speed, 1)
+    if values.speed is not None:
+        check_speed(values.speed, 1)
     if values.output_path != "-":
         check_output_file(values.output_path)
-    manifest = read_manifest(values.model_dir)
-    texts = _texts(values, manifest.pairs)
-    preprocessor = TextPreprocessor.from_pretrained(values.model_dir)
-    model = FastBertClassifier.from_pretrained(values.model_dir)
-    driver = for_throughput(model, values.precision, values.batch_size)
+    source = _bundle(values) if values.bundle_dir else _model(values)
+    texts = _texts(values, source.pairs)
+    preprocessor, driver = source.load()
     progress = Progress()
     with _opened(values.output_path) as output:
         for chunk in _chunks(texts, values.batch_size * _CHUNK_BATCHES):
@@ -110,13 +131,47 @@ def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
                 preprocessor,
                 [row.text_a for row in chunk],
                 _pairs(chunk),
-                speed=values.speed,
+                speed=source.speed,
             )
-            for record in records(prediction, manifest.labels):
+            for record in records(prediction, source.labels):
                 output.write(json.dumps(record, ensure_ascii=False) + "\n")
             output.flush()
             progress.update(prediction)
     progress.finish()
+
+
+def _model(values: flags.FlagValues) -> Source:
+    folder = values.model_dir
+    manifest = checkpoints.read_manifest(folder)
+
+    def load() -> tuple[TextPreprocessor, PooledDriver]:
+        preprocessor = TextPreprocessor.from_pretrained(folder)
+        model = FastBertClassifier.from_pretrained(folder)
+        precision = values.precision or PRECISIONS[0]
+        driver = for_throughput(model, precision, values.batch_size)
+        return preprocessor, driver
+
+    speed = _DEFAULT_SPEED if values.speed is None else values.speed
+    return Source(manifest.labels, manifest.pairs, speed, load)
+
+
+def _bundle(values: flags.FlagValues) -> Source:
+    folder = values.bundle_dir
+    manifest = read_manifest(folder)
+    if values.precision not in (None, manifest.precision):
+        raise ValueError(
+            f"{folder} is of {manifest.precision}. Received: "
+            f"--precision={values.precision}. Leave it out, or export the "
+            "model in that precision."
+        )
+
+    def load() -> tuple[TextPreprocessor, PooledDriver]:
+        preprocessor = load_preprocessor(folder)
+        driver = PooledDriver(load_segments(folder), values.batch_size)
+        return preprocessor, driver
+
+    speed = manifest.usage.speed if values.speed is None else values.speed
+    return Source(manifest.labels, manifest.usage.pairs, speed, load)
 
 
 def _texts(values: flags.FlagValues, pairs: bool | None) -> Iterator[Text]:
@@ -162,7 +217,7 @@ def _pairs(chunk: list[Text]) -> list[str] | None:
 
 
 def records(
-    prediction: Prediction, labels: list[str] | None
+    prediction: Prediction, labels: Sequence[str] | None
 ) -> Iterator[dict[str, Any]]:
     """The JSON object of every row."""
     result, truncated = prediction

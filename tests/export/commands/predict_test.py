@@ -12,8 +12,9 @@ from absl import flags
 
 from fastbert_tf import FastBertClassifier, TextPreprocessor
 from fastbert_tf.commands.launch import report_mistakes
+from fastbert_tf.export import Usage, export_segments
+from fastbert_tf.export.commands import predict
 from fastbert_tf.segments import Driver, build_segments
-from fastbert_tf.segments.commands import predict
 
 from ...tiny_models import random_model
 from ...tiny_texts import TEXTS, TOKENS, write_vocabulary
@@ -27,7 +28,8 @@ def run(folder: pathlib.Path, **given: Any) -> int | None:
     """The command's exit status, None for 0."""
     values = flags.FlagValues()
     predict.define_flags(values)
-    given = {"model_dir": folder / "model", **given}
+    if "bundle_dir" not in given:
+        given = {"model_dir": folder / "model", **given}
     values(["fastbert-predict", *(f"--{k}={v}" for k, v in given.items())])
     return report_mistakes(lambda argv: predict.main(argv, values), ["x"])
 
@@ -59,6 +61,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     rows = "".join(f"{text}\n" for text in TEXTS)
     (folder / "texts.tsv").write_text("text_a\n" + rows)
     return folder
+
+
+@pytest.fixture(scope="module")
+def bundle(folder: pathlib.Path) -> pathlib.Path:
+    """The model of `folder` as a bundle for pairs or single texts alike."""
+    model = FastBertClassifier.from_pretrained(str(folder / "model"))
+    preprocessor = TextPreprocessor.from_pretrained(folder / "model")
+    path = folder / "bundle"
+    usage = Usage(speed=1.0)
+    export_segments(model, path, preprocessor, LABELS, usage=usage)
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -201,22 +214,23 @@ def test_a_mistake_is_one_line_and_leaves_no_output(
     assert os.listdir() == ["texts.tsv"]
 
 
-@pytest.mark.slow
-def test_the_command_answers_in_a_process_of_its_own(
-    folder: pathlib.Path, records: list[dict[str, Any]]
-) -> None:
+def run_process(*arguments: str) -> subprocess.CompletedProcess[str]:
     root = pathlib.Path(predict.__file__).parents[2]
     root = root.parent if root.name == "fastbert_tf" else root
-    command = [sys.executable, "-m", "fastbert_tf.segments.commands.predict"]
-    command += [f"--model_dir={folder / 'model'}"]
-    finished = subprocess.run(
-        command,
+    return subprocess.run(
+        [sys.executable, "-m", predict.__name__, *arguments],
         input="\n".join(TEXTS),
         capture_output=True,
         text=True,
         cwd=root,
-        check=True,
     )
+
+
+@pytest.mark.slow
+def test_the_command_answers_in_a_process_of_its_own(
+    folder: pathlib.Path, records: list[dict[str, Any]]
+) -> None:
+    finished = run_process(f"--model_dir={folder / 'model'}")
     lines = finished.stdout.splitlines()
     labels = [json.loads(line)["label"] for line in lines]
     assert labels == [record["label"] for record in records]
@@ -226,13 +240,9 @@ def test_the_command_answers_in_a_process_of_its_own(
 def test_the_command_ends_with_status_one_after_a_mistake(
     folder: pathlib.Path,
 ) -> None:
-    root = pathlib.Path(predict.__file__).parents[2]
-    root = root.parent if root.name == "fastbert_tf" else root
-    command = [sys.executable, "-m", "fastbert_tf.segments.commands.predict"]
-    command += [f"--model_dir={folder / 'model'}", "--speed=2"]
-    finished = subprocess.run(command, capture_output=True, cwd=root)
+    finished = run_process(f"--model_dir={folder / 'model'}", "--speed=2")
     assert finished.returncode == 1
-    assert b"speed=2.0" in finished.stderr
+    assert "speed=2.0" in finished.stderr
 
 
 @pytest.mark.parametrize("name", ["texts.tsv", "lines.txt"])
@@ -250,3 +260,41 @@ def test_a_model_of_pairs_refuses_single_texts(
     (tmp_path / "texts.tsv").write_text("text_a\na good film\n")
     assert run(tmp_path, model_dir=pairs, input_path=tmp_path / name) == 1
     assert "text_b" in capsys.readouterr().err
+
+
+def test_a_bundle_answers_as_the_model(
+    folder: pathlib.Path,
+    bundle: pathlib.Path,
+    records: list[dict[str, Any]],
+    tmp_path: pathlib.Path,
+) -> None:
+    output = tmp_path / "answers.jsonl"
+    paths = {"input_path": folder / "texts.tsv", "output_path": output}
+    assert not run(folder, bundle_dir=bundle, speed=0.5, batch_size=2, **paths)
+    assert read(output) == records
+
+
+def test_a_bundle_brings_its_speed(
+    folder: pathlib.Path, bundle: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    (tmp_path / "texts").write_text("good\ndull\n")
+    output = tmp_path / "answers.jsonl"
+    paths = {"input_path": tmp_path / "texts", "output_path": output}
+    assert not run(folder, bundle_dir=bundle, **paths)
+    assert [record["exit_index"] for record in read(output)] == [0, 0]
+
+
+def test_another_precision_than_the_bundle_has_is_refused(
+    folder: pathlib.Path,
+    bundle: pathlib.Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(folder, bundle_dir=bundle, precision="bfloat16") == 1
+    assert "Received: --precision=bfloat16" in capsys.readouterr().err
+
+
+def test_a_model_and_a_bundle_at_once_are_refused(
+    folder: pathlib.Path, bundle: pathlib.Path
+) -> None:
+    with pytest.raises(flags.IllegalFlagValueError, match="bundle_dir"):
+        run(folder, bundle_dir=bundle, model_dir=folder / "model")

@@ -1,0 +1,1 @@
+"""Commands that write and run bundles; nothing imports them."""

@@ -1,0 +1,102 @@
+"""How do I ship a trained FastBERT?
+
+    fastbert-export --model_dir=model/ --bundle_dir=bundle/ \\
+        --precision=bfloat16
+
+Writes a bundle: a SavedModel a segment (M0, M1, ...), one that turns texts
+into ids, the vocabulary, the labels, and `manifest.json` with the SHA-256 of
+every file. A bundle that is already there is replaced as a whole. Prints what
+was written and its size; `fastbert-predict --bundle_dir=bundle/` reads it.
+"""
+
+from collections.abc import Sequence
+
+from absl import app, flags
+
+from fastbert_tf import FastBertClassifier, TextPreprocessor
+from fastbert_tf.checkpoints import read_manifest
+from fastbert_tf.commands.launch import launch
+from fastbert_tf.segments import SegmentPlan
+from fastbert_tf.segments.precision import PRECISIONS
+
+from ..exporting import check_bundle_path, export_segments
+from ..manifest import BundleManifest, Usage
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Adds the flags of this command; not done by importing it."""
+    for name, help_ in (
+        ("model_dir", "Folder that training wrote."),
+        ("bundle_dir", "Folder to write; a bundle there is replaced."),
+    ):
+        flags.DEFINE_string(name, None, help_, values, required=True)
+    flags.DEFINE_enum(
+        "precision",
+        "float32",
+        PRECISIONS,
+        "Of weights and hidden states; bfloat16 takes half the room.",
+        values,
+    )
+    flags.DEFINE_float(
+        "speed",
+        Usage().speed,
+        "For callers who name none.",
+        lower_bound=0.0,
+        upper_bound=1.0,
+        flag_values=values,
+    )
+    flags.DEFINE_list(
+        "exits",
+        [],
+        "Exits to ask, from 0, by commas, the last block's among them; blocks "
+        "between them are fused. Default: all.",
+        values,
+    )
+
+
+def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
+    if len(argv) > 1:
+        raise app.UsageError(f"Not a flag: {' '.join(argv[1:])}")
+    check_bundle_path(values.bundle_dir)
+    trained = read_manifest(values.model_dir)
+    preprocessor = TextPreprocessor.from_pretrained(values.model_dir)
+    model = FastBertClassifier.from_pretrained(values.model_dir)
+    manifest = export_segments(
+        model,
+        values.bundle_dir,
+        preprocessor,
+        trained.labels,
+        values.precision,
+        _plan(values.exits, model.config.num_hidden_layers),
+        Usage(values.speed, trained.pairs),
+    )
+    print(f"{values.bundle_dir}: {_summary(manifest)}")
+
+
+def _plan(exits: Sequence[str], num_blocks: int) -> SegmentPlan | None:
+    if not exits:
+        return None
+    if not all(text.strip().isdecimal() for text in exits):
+        raise ValueError(
+            "`--exits` must be whole numbers, by commas. Received: "
+            f"{','.join(exits)}. Write --exits=0,2,{num_blocks - 1} for "
+            "example."
+        )
+    return SegmentPlan(num_blocks, tuple(int(text) for text in exits))
+
+
+def _summary(manifest: BundleManifest) -> str:
+    size = sum(file["bytes"] for file in manifest.files.values())
+    return (
+        f"{len(manifest.segment_names)} segments of {manifest.precision}, "
+        f"{len(manifest.files)} files, {size / 1e6:.1f} MB"
+    )
+
+
+def run() -> None:
+    """The console script."""
+    launch(main, define_flags)
+
+
+if __name__ == "__main__":
+    run()
