@@ -1,12 +1,16 @@
 """Replacing a folder: the old one stays until the new one is whole."""
 
 import contextlib
+import ctypes
 import fcntl
 import os
 import shutil
 from collections.abc import Iterator
 
 from ..output_file import sync
+
+# Of `renameat2`, from Linux's `fcntl.h` and `fs.h`.
+_AT_FDCWD, _RENAME_EXCHANGE = -100, 2
 
 
 @contextlib.contextmanager
@@ -114,17 +118,52 @@ def _tidy(path: str, aside: str) -> None:
 
 
 def _swap(partial: str, path: str, aside: str) -> None:
-    replaces = os.path.lexists(path)
-    if replaces:
-        os.rename(path, aside)
+    """Puts `partial` in the place of `path`.
+
+    Where the two can change places in one step, a reader or a kill finds the
+    old folder or the new one; elsewhere nothing is there for an instant, and
+    a killed writer leaves the old one aside, where the next one finds it.
+    """
+    if not os.path.lexists(path):
+        os.rename(partial, path)
+        sync(os.path.dirname(path))
+        return
+    with _locked(path):
+        if _exchange(partial, path):
+            sync(os.path.dirname(path))
+            shutil.rmtree(partial, ignore_errors=True)
+            return
+    os.rename(path, aside)
     try:
         os.rename(partial, path)
     except BaseException:
-        if replaces:
-            os.rename(aside, path)
+        os.rename(aside, path)
         raise
     sync(os.path.dirname(path))
     shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _locked(folder: str) -> Iterator[None]:
+    """Keeps a folder from being taken over as one that a killed writer left.
+
+    That is what the old one looks like once it lies in the place of the new.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _exchange(one: str, other: str) -> bool:
+    """Swaps two folders in one step; False where that cannot be done."""
+    rename = getattr(ctypes.CDLL(None), "renameat2", None)
+    if rename is None:
+        return False
+    paths = (_AT_FDCWD, os.fsencode(one), _AT_FDCWD, os.fsencode(other))
+    return rename(*paths, _RENAME_EXCHANGE) == 0
 
 
 def _sync_tree(folder: str) -> None:

@@ -2,6 +2,7 @@ import os
 
 import pytest
 
+from fastbert_tf.checkpoints import replacing
 from fastbert_tf.checkpoints.replacing import replaced_folder
 
 MARKER = "marker.json"
@@ -37,7 +38,34 @@ def test_a_finished_replacement_removes_what_was_set_aside(tmp_path):
     assert os.listdir(tmp_path) == ["model"]
 
 
-def test_a_failed_rename_puts_the_old_folder_back(tmp_path, monkeypatch):
+@pytest.fixture
+def in_two_steps(monkeypatch):
+    """As where two folders cannot change places in one step."""
+    monkeypatch.setattr(replacing, "_exchange", lambda *_: False)
+
+
+def test_folders_are_replaced_in_two_steps_too(tmp_path, in_two_steps):
+    write(tmp_path / "model", "old")
+    write(tmp_path / "model", "new")
+    assert (tmp_path / "model" / MARKER).read_text() == "new"
+    assert os.listdir(tmp_path) == ["model"]
+
+
+def test_there_is_a_folder_at_every_moment(tmp_path, monkeypatch):
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+    if not replacing._exchange(tmp_path / "one", tmp_path / "other"):
+        pytest.skip("the file system cannot swap two folders")
+    write(tmp_path / "model", "old")
+    monkeypatch.delattr(os, "rename")
+    write(tmp_path / "model", "new")
+    assert (tmp_path / "model" / MARKER).read_text() == "new"
+    assert sorted(os.listdir(tmp_path)) == ["model", "one", "other"]
+
+
+def test_a_failed_rename_puts_the_old_folder_back(
+    tmp_path, monkeypatch, in_two_steps
+):
     write(tmp_path / "model", "old")
     rename = os.rename
 
