@@ -6,6 +6,7 @@ A new one is added here, or `registry_test.py` fails.
 from __future__ import annotations
 
 import functools
+import pathlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from fastbert_tf import (
 )
 from fastbert_tf.distillation import DistillationLoss
 from fastbert_tf.exit_classifier import ClassifierAttention, ExitClassifier
+from fastbert_tf.export import load_segments
 from fastbert_tf.inputs import INPUT_NAMES
 from fastbert_tf.layers import Block, Embeddings, SelfAttention
 from fastbert_tf.model import AllExits
@@ -37,6 +39,8 @@ from ..tiny_models import (
     tiny_config,
     tiny_inputs,
 )
+
+_GOLDEN_BUNDLE = pathlib.Path(__file__).parents[1] / "goldens/bundles/1"
 
 Arguments = Callable[[int], list[np.ndarray]]
 
@@ -125,6 +129,10 @@ def _advance() -> Any:
     return _segments("first")[0].advance_function
 
 
+def _loaded(index: int) -> Callable[[], Any]:
+    return lambda: load_segments(_GOLDEN_BUNDLE)[index].function
+
+
 def _single_graph() -> Any:
     return SingleGraphDriver(_network()).function
 
@@ -158,6 +166,8 @@ CASES = {
     "last_segment_of_last": Case(_segment(1, "last"), _states, ("Segment",)),
     "fused_segment": Case(_fused, _all_ids, ("Segment", "build_segments")),
     "advance": Case(_advance, _all_ids, ("Segment",)),
+    "first_segment_loaded": Case(_loaded(0), _all_ids, ("load_segments",)),
+    "last_segment_loaded": Case(_loaded(1), _states, ("load_segments",)),
     "single_graph": Case(
         _single_graph,
         lambda rows: [*_all_ids(rows), np.linspace(0, 1, rows, dtype="f")],
@@ -201,6 +211,11 @@ ELSEWHERE = {
     "plan_segments": "planning_test.py: chooses a plan",
     "for_latency": "drivers_test.py: makes a driver",
     "for_throughput": "drivers_test.py: makes a driver",
+    "BundleManifest": "manifest_test.py: what a bundle holds",
+    "Usage": "manifest_test.py: a speed, and whether texts come in pairs",
+    "export_segments": "exporting_test.py: writes files",
+    "load_preprocessor": "loading_test.py: strings, with a vocabulary",
+    "read_manifest": "manifest_test.py: files",
     "ConfiguredLayer": "the base of the layers",
     "FanInInitialized": "the base of the exit classifier's layers",
 }

@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 import fastbert_tf
-from fastbert_tf import segments
+from fastbert_tf import export, segments
 
 from ..tiny_models import tiny_config
 from ..tolerances import tolerance
@@ -130,7 +130,7 @@ def test_xla_equals_eager(name: str) -> None:
 def defined_kinds() -> set[str]:
     """Classes of `KINDS` that the modules of the packages define."""
     found = set()
-    for package in (fastbert_tf, segments):
+    for package in (fastbert_tf, segments, export):
         for info in pkgutil.walk_packages(
             package.__path__, f"{package.__name__}."
         ):
@@ -147,7 +147,7 @@ def defined_kinds() -> set[str]:
 
 def test_nothing_public_is_missing_from_the_registry() -> None:
     covered = {name for case in CASES.values() for name in case.covers}
-    public = {*fastbert_tf.__all__, *segments.__all__}
+    public = {*fastbert_tf.__all__, *segments.__all__, *export.__all__}
     assert public | defined_kinds() <= covered | set(ELSEWHERE)
 
 

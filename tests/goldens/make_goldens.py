@@ -7,7 +7,8 @@ the code under test where that is possible: by `transformers` (PyTorch) for
 `huggingface` and `google`, which hold the same weights, and by the NumPy
 formulas of `oracle.py` for `uer`. `fastbert` is written and answered by the
 library itself: it stands for folders written with format version 1 and is not
-made again while that version is read. Making any of them again is a change of
+made again while that version is read. So is `bundles/1`, whose answers are
+those of the model, not of its segments. Making any of them again is a change of
 what is promised, and is to be reviewed as one.
 """
 
@@ -18,8 +19,12 @@ import numpy as np
 import torch
 import transformers
 
+from fastbert_tf import TextPreprocessor, unicode_table
 from fastbert_tf.config import FastBertConfig
+from fastbert_tf.export import Usage, export_segments
 from fastbert_tf.model import FastBertClassifier
+from fastbert_tf.vocabulary import Vocabulary
+from tests import tiny_models, tiny_texts
 from tests.fastbert_tf.checkpoints import oracle, tiny
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
@@ -67,6 +72,33 @@ def make_fastbert(folder: str) -> None:
     _write_expected(folder, exit_logits=logits)
 
 
+def make_bundles(folder: str) -> None:
+    """A bundle whose preprocessor knows every code point, and changes none."""
+    table = unicode_table.UnicodeTable(
+        do_lower_case=False,
+        page_of=np.zeros(
+            unicode_table.NUM_CODE_POINTS // unicode_table.PAGE_SIZE, np.int32
+        ),
+        kinds=np.zeros((1, unicode_table.PAGE_SIZE), np.int32),
+        values=np.array([unicode_table.SELF], np.int32),
+        row_splits=np.array([0, 1], np.int32),
+    )
+    vocabulary = Vocabulary(tuple(tiny_texts.TOKENS))
+    preprocessor = TextPreprocessor(vocabulary, table, sequence_length=9)
+    model = tiny_models.random_model(36, num_hidden_layers=2)
+    export_segments(
+        model,
+        os.path.join(folder, "1"),
+        preprocessor,
+        labels=["1", "2", "3", "4", "fünf"],
+        usage=Usage(speed=0.5, pairs=False),
+    )
+    texts = [text for text in tiny_texts.TEXTS if text.strip()]
+    logits = np.asarray(model.exit_logits(preprocessor(texts)))
+    path = os.path.join(folder, "1.npz")
+    np.savez(path, texts=texts, exit_logits=logits)
+
+
 def _hidden_states(folder: str) -> np.ndarray:
     model = transformers.BertModel.from_pretrained(
         folder, add_pooling_layer=False
@@ -92,6 +124,7 @@ MAKERS = {
     "google": make_google,
     "uer": make_uer,
     "fastbert": make_fastbert,
+    "bundles": make_bundles,
 }
 
 if __name__ == "__main__":

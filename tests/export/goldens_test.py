@@ -1,0 +1,47 @@
+"""Bundles of every released format version stay readable."""
+
+import pathlib
+import shutil
+
+import numpy as np
+import pytest
+
+from fastbert_tf import simulate_exits
+from fastbert_tf.export import load_preprocessor, load_segments, read_manifest
+from fastbert_tf.segments import Driver
+
+GOLDENS = pathlib.Path(__file__).parents[1] / "goldens" / "bundles"
+VERSIONS = ["1"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_golden_bundle_gives_the_answers_written_beside_it(
+    version: str,
+) -> None:
+    bundle = GOLDENS / version
+    with np.load(GOLDENS / f"{version}.npz") as file:
+        texts, logits = file["texts"].tolist(), file["exit_logits"]
+    driver = Driver(load_segments(bundle))
+    inputs = load_preprocessor(bundle)(texts)
+    for speed in (0.0, read_manifest(bundle).usage.speed):
+        expected = simulate_exits(logits, speed)
+        result = driver.predict(inputs, speed)
+        np.testing.assert_allclose(result.logits, expected.logits, atol=1e-5)
+        np.testing.assert_array_equal(result.exit_index, expected.exit_index)
+
+
+def test_format_version_1_keeps_labels_and_usage() -> None:
+    manifest = read_manifest(GOLDENS / "1")
+    assert manifest.labels == ("1", "2", "3", "4", "fünf")
+    assert manifest.usage.pairs is False
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_golden_stays_small(version: str) -> None:
+    files = [x for x in (GOLDENS / version).rglob("*") if x.is_file()]
+    assert sum(path.stat().st_size for path in files) < 700_000
+
+
+def test_a_golden_is_read_from_anywhere(tmp_path: pathlib.Path) -> None:
+    copied = shutil.copytree(GOLDENS / "1", tmp_path / "else where")
+    assert len(load_segments(copied)) == 2
