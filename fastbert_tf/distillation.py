@@ -162,12 +162,15 @@ class SelfDistiller(AllExits):
     def compute_metrics(
         self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
     ) -> dict[str, Any]:
-        results = {"loss": self._loss_tracker.result()}
         if y is None:
-            return results
+            return {"loss": self._loss_tracker.result()}
         for i, accuracy in enumerate(self.exit_accuracies):
             accuracy.update_state(y, y_pred[:, i])
-            results[accuracy.name] = accuracy.result()
+        return self.get_metrics_result()
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        results = {"loss": self._loss_tracker.result()}
+        results |= {m.name: m.result() for m in self.exit_accuracies}
         students = list(results.values())[1:-1]
         results["student_accuracy"] = ops.mean(ops.stack(students))
         return results

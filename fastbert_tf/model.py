@@ -13,11 +13,12 @@ from .config import FastBertConfig
 from .exit_classifier import ExitClassifier
 from .inputs import check_preprocessor
 from .layers import Block, Embeddings
+from .replicas import ReplicatedModel
 
 Inputs = Mapping[str, Any]
 
 
-class FastBertClassifier(keras.Model):
+class FastBertClassifier(ReplicatedModel):
     """BERT with an exit classifier on every block.
 
     Called, it behaves like any BERT classifier: the encoder runs to its end
@@ -212,7 +213,7 @@ def build_optimizer(model: keras.Model) -> None:
         model.optimizer.build(model.trainable_variables)
 
 
-class AllExits(keras.Model):
+class AllExits(ReplicatedModel):
     """The logits of every exit as one Keras model, rows first.
 
     Args:

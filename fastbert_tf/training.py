@@ -13,6 +13,7 @@ from .distillation import DistillationLoss, SelfDistiller
 from .model import FastBertClassifier
 from .optimization import adamw
 from .progress import Progress
+from .strategies import is_chief
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +71,8 @@ def train_backbone(
 ) -> dict[str, list[float]]:
     """Stage 1: encoder and teacher learn the labels.
 
-    The epoch with the best dev accuracy is kept.
+    The epoch with the best dev accuracy is kept. A model made under the scope
+    of a `tf.distribute` strategy trains on all its replicas.
 
     Args:
         model: `FastBertClassifier`, trained in place.
@@ -88,12 +90,13 @@ def train_backbone(
     if settings.epochs == 0:
         return {}
     num_steps = settings.epochs * steps_per_epoch(train)
-    model.compile(
-        adamw(settings.learning_rate, num_steps, settings.warmup),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        # Made here and not in the first trace, which would be done twice.
-        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-    )
+    with model.distribute_strategy.scope():
+        model.compile(
+            adamw(settings.learning_rate, num_steps, settings.warmup),
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            # Made here and not in the first trace, which would be done twice.
+            metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        )
     callbacks = [*callbacks, *_keep_best(dev, "val_accuracy", "max")]
     return _fit(model, train, dev, settings.epochs, callbacks)
 
@@ -114,13 +117,14 @@ def distill_students(
     """
     if settings.distill_epochs == 0:
         return {}
-    distiller = SelfDistiller(
-        model, settings.distillation_loss, settings.temperature
-    )
     num_steps = settings.distill_epochs * steps_per_epoch(train)
-    distiller.compile(
-        adamw(settings.distill_learning_rate, num_steps, settings.warmup)
-    )
+    with model.distribute_strategy.scope():
+        distiller = SelfDistiller(
+            model, settings.distillation_loss, settings.temperature
+        )
+        distiller.compile(
+            adamw(settings.distill_learning_rate, num_steps, settings.warmup)
+        )
     callbacks = [*callbacks, *_keep_best(dev, "val_loss", "min")]
     return _fit(distiller, train, dev, settings.distill_epochs, callbacks)
 
@@ -174,11 +178,12 @@ def _fit(
     epochs: int,
     callbacks: Sequence[keras.callbacks.Callback],
 ) -> dict[str, Any]:
+    shown = [Progress()] if is_chief(model.distribute_strategy) else []
     history = model.fit(
         train,
         validation_data=dev,
         epochs=epochs,
-        callbacks=[Progress(), keras.callbacks.TerminateOnNaN(), *callbacks],
+        callbacks=[*shown, keras.callbacks.TerminateOnNaN(), *callbacks],
         shuffle=False,  # The dataset does, anew every epoch.
         verbose=0,
     ).history

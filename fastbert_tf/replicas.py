@@ -1,0 +1,153 @@
+"""Training one model on several replicas, through Keras' own `fit`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+class ReplicatedModel(keras.Model):
+    """A Keras model that trains on several replicas as it does on one.
+
+    Built and compiled under the scope of a `tf.distribute` strategy, every
+    replica takes its own rows of every batch, the loss is the mean over all
+    rows of the batch, and gradients and metrics are summed over the replicas.
+    Batches may have any number of rows, also fewer than there are replicas.
+    Without dropout the weights and results are those of one device; dropout
+    draws the same masks on every replica.
+
+    This goes for `MirroredStrategy` and for `MultiWorkerMirroredStrategy`,
+    with which Keras' own functions of a step fail. There every worker must
+    be given the same batches in the same order.
+
+    Keras itself rebatches and shards a dataset, and weighs replicas alike
+    whatever the rows they hold; see keras-team/keras issue 20329.
+    """
+
+    def fit(
+        self, x: Any, *args: Any, validation_data: Any = None, **kwargs: Any
+    ) -> Any:
+        return super().fit(
+            self._whole(x),
+            *args,
+            validation_data=self._whole(validation_data),
+            **kwargs,
+        )
+
+    def evaluate(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        return super().evaluate(self._whole(x), *args, **kwargs)
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        if not self._is_replicated():
+            return super().train_step(data)
+        num_replicas = self.distribute_strategy.num_replicas_in_sync
+        own = _own_rows(data)
+        num_rows, num_own_rows = _num_rows(data), _num_rows(own)
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(own)
+        with tf.GradientTape() as tape:
+            y_pred = self(x, training=True)
+            # Keras divides the mean of the own rows by the replicas.
+            loss = self.compute_loss(x, y, y_pred, sample_weight)
+            mean = loss * num_replicas
+            share = tf.cast(num_own_rows / num_rows, loss.dtype)
+            summed = self.optimizer.scale_loss(mean * share)
+        self._loss_tracker.update_state(mean, sample_weight=num_own_rows)
+        weights = self.trainable_weights
+        self.optimizer.apply(tape.gradient(summed, weights), weights)
+        return self.compute_metrics(x, y, y_pred, sample_weight)
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        return super().test_step(
+            _own_rows(data) if self._is_replicated() else data
+        )
+
+    def make_train_function(self, force: bool = False) -> None:
+        if not self._is_replicated():
+            super().make_train_function(force)
+        elif self.train_function is None or force:
+            self.train_function = self._on_all_replicas(self.train_step)
+
+    def make_test_function(self, force: bool = False) -> None:
+        if not self._is_replicated():
+            super().make_test_function(force)
+        elif self.test_function is None or force:
+            self.test_function = self._on_all_replicas(self.test_step)
+
+    def _on_all_replicas(
+        self, step: Callable[[Any], dict[str, Any]]
+    ) -> Callable[[Any], dict[str, Any]]:
+        """`step` on the next batch, with results of all replicas together."""
+        if self.steps_per_execution != 1:
+            raise ValueError(
+                "Several replicas take one step at a time. Received: "
+                f"steps_per_execution={self.steps_per_execution}. Leave it "
+                "out."
+            )
+
+        def run(batch: Any) -> dict[str, Any]:
+            own_results = self.distribute_strategy.run(step, args=(batch,))
+            results = self.get_metrics_result()
+            return {name: results[name] for name in own_results}
+
+        def run_next(iterator: Any) -> dict[str, Any]:
+            return run(iterator.get_next())
+
+        if not self.run_eagerly:
+            run_next = tf.function(run_next, autograph=False)
+        return run_next
+
+    def _is_replicated(self) -> bool:
+        return self.distribute_strategy.num_replicas_in_sync > 1
+
+    def _whole(self, data: Any) -> Any:
+        if data is None or not self._is_replicated():
+            return data
+        if not isinstance(data, tf.data.Dataset):
+            raise TypeError(
+                "Several replicas train on a `tf.data.Dataset` of batches. "
+                f"Received: {type(data).__name__}. Use `load_dataset`, or "
+                "`tf.data.Dataset.from_tensor_slices(...).batch(...)`."
+            )
+        return _WholeBatches(data)
+
+    def _maybe_symbolic_build(
+        self, iterator: Any = None, data_batch: Any = None
+    ) -> None:
+        # Keras takes a batch for its shapes, and with it an epoch's order.
+        if self._is_replicated() and iterator is not None:
+            dataset = iterator.data_adapter.get_tf_dataset()
+            iterator, data_batch = None, dataset.element_spec
+        super()._maybe_symbolic_build(iterator, data_batch)
+
+
+class _WholeBatches(tf.data.Dataset, tf.distribute.DistributedDataset):
+    """A dataset that Keras gives to every replica as it is."""
+
+    def __init__(self, dataset: tf.data.Dataset) -> None:
+        self._dataset = dataset
+        super().__init__(dataset._variant_tensor)
+
+    def _inputs(self) -> list[tf.data.Dataset]:
+        return [self._dataset]
+
+    @property
+    def element_spec(self) -> Any:
+        return self._dataset.element_spec
+
+
+def _own_rows(data: Any) -> Any:
+    """The rows of a batch that are for this replica; may be none."""
+    replica = tf.distribute.get_replica_context()
+    index, count = replica.replica_id_in_sync_group, replica.num_replicas_in_sync
+    num_rows = _num_rows(data)
+    start, end = num_rows * index // count, num_rows * (index + 1) // count
+    return tf.nest.map_structure(
+        lambda tensor: None if tensor is None else tensor[start:end], data
+    )
+
+
+def _num_rows(data: Any) -> tf.Tensor:
+    return tf.shape(tf.nest.flatten(data)[0])[0]
