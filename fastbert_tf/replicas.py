@@ -79,25 +79,29 @@ class ReplicatedModel(keras.Model):
     def _on_all_replicas(
         self, step: Callable[[Any], dict[str, Any]]
     ) -> Callable[[Any], dict[str, Any]]:
-        """`step` on the next batch, with results of all replicas together."""
+        """`step` on the next batch of an iterator.
+
+        Its results are those of this worker's first replica, for a look on
+        the way, but for the loss, which all of them must judge alike: a
+        result of all is an exchange of its own. Those of an epoch are exact.
+        """
         if self.steps_per_execution != 1:
             raise ValueError(
                 "Several replicas take one step at a time. Received: "
                 f"steps_per_execution={self.steps_per_execution}. Leave it "
                 "out."
             )
+        strategy = self.distribute_strategy
 
-        def run(batch: Any) -> dict[str, Any]:
-            own_results = self.distribute_strategy.run(step, args=(batch,))
-            results = self.get_metrics_result()
-            return {name: results[name] for name in own_results}
-
-        def run_next(iterator: Any) -> dict[str, Any]:
-            return run(iterator.get_next())
+        def run(iterator: Any) -> dict[str, Any]:
+            results = strategy.run(step, args=(iterator.get_next(),))
+            for name, value in results.items():
+                results[name] = strategy.experimental_local_results(value)[0]
+            return {**results, "loss": self._loss_tracker.result()}
 
         if not self.run_eagerly:
-            run_next = tf.function(run_next, autograph=False)
-        return run_next
+            run = tf.function(run, autograph=False)
+        return run
 
     def _is_replicated(self) -> bool:
         return self.distribute_strategy.num_replicas_in_sync > 1
@@ -140,8 +144,9 @@ class _WholeBatches(tf.data.Dataset, tf.distribute.DistributedDataset):
 
 def _own_rows(data: Any) -> Any:
     """The rows of a batch that are for this replica; may be none."""
-    replica = tf.distribute.get_replica_context()
-    index, count = replica.replica_id_in_sync_group, replica.num_replicas_in_sync
+    context = tf.distribute.get_replica_context()
+    index = context.replica_id_in_sync_group
+    count = context.num_replicas_in_sync
     num_rows = _num_rows(data)
     start, end = num_rows * index // count, num_rows * (index + 1) // count
     return tf.nest.map_structure(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import signal
+from collections.abc import Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -11,6 +14,12 @@ import tensorflow as tf
 STRATEGIES = ("none", "mirrored", "multi_worker")
 
 _ADDRESS = re.compile(r"[^\s:/]+:\d{1,5}|\[[0-9a-fA-F:.]+\]:\d{1,5}")
+_BROKEN_OFF = (
+    tf.errors.AbortedError,
+    tf.errors.CancelledError,
+    tf.errors.DeadlineExceededError,
+    tf.errors.UnavailableError,
+)
 _EXAMPLE = (
     '{"cluster": {"worker": ["host0:12345", "host1:12345"]}, '
     '"task": {"type": "worker", "index": 0}}'
@@ -38,18 +47,39 @@ def make_strategy(name: str, cluster: str | None) -> tf.distribute.Strategy:
         devices = devices or tf.config.list_logical_devices("CPU")
         return tf.distribute.MirroredStrategy([d.name for d in devices])
     check_cluster(cluster)
+    on_termination = signal.getsignal(signal.SIGTERM)
     try:
-        return tf.distribute.MultiWorkerMirroredStrategy()
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
     except tf.errors.OpError as error:
         raise ConnectionError(
             f"The workers did not meet: {error.message} Expected: all workers "
             f"of TF_CONFIG running, each at its address. Received: {cluster}."
         ) from error
+    # TensorFlow only notes the signal from here on, and would train on.
+    signal.signal(signal.SIGTERM, on_termination)
+    return strategy
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
     """Whether this process is the one that writes files."""
     return strategy.extended.should_checkpoint
+
+
+@contextlib.contextmanager
+def lost_workers_told() -> Iterator[None]:
+    """Says that a worker is gone, where TensorFlow says what broke off.
+
+    Raises:
+        ConnectionError: a worker ended, or cannot be reached any more.
+    """
+    try:
+        yield
+    except _BROKEN_OFF as error:
+        raise ConnectionError(
+            "A worker of TF_CONFIG has ended, or cannot be reached. Expected: "
+            "all of them, to the end of training. See what it printed, and "
+            "start all of them again."
+        ) from error
 
 
 def check_cluster(text: str | None) -> None:

@@ -7,6 +7,9 @@ Stage 1 trains encoder and teacher on the labels, stage 2 the students on the
 teacher. While it runs: a progress bar, the dev accuracy and, in stage 2, that
 of every exit, M0 first. Afterwards `model/` is what `fastbert-evaluate` and
 `fastbert-predict` take.
+
+With `--strategy=multi_worker` the same command runs on every worker, with the
+same files and a `TF_CONFIG` of its own; the first writes the model.
 """
 
 import dataclasses
@@ -16,6 +19,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import tensorflow as tf
 from absl import app, flags, logging
 
 from .. import checkpoints
@@ -24,6 +28,12 @@ from ..distillation import LOSSES
 from ..inputs import check_preprocessor
 from ..model import FastBertClassifier
 from ..progress import log_callbacks
+from ..strategies import (
+    STRATEGIES,
+    is_chief,
+    lost_workers_told,
+    make_strategy,
+)
 from ..tables import holds_pairs, read_labels
 from ..tokenization import TextPreprocessor
 from ..training import TrainingSettings, distill_students, train_backbone
@@ -129,23 +139,49 @@ def _define_training_flags(values: flags.FlagValues) -> None:
         "bfloat16 computes in it and keeps float32 weights.",
         values,
     )
+    flags.DEFINE_enum(
+        "strategy",
+        "none",
+        STRATEGIES,
+        "none: one device; mirrored: all GPUs of this machine; multi_worker: "
+        "all devices of the workers in TF_CONFIG, each running this command. "
+        "They share the rows of every batch.",
+        values,
+    )
 
 
 def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"Not a flag: {' '.join(argv[1:])}")
     settings = _settings(values)
-    checkpoints.check_writable(values.output_model_path)
-    logs = {stage: _logs(stage, values) for stage in ("stage1", "stage2")}
     logging.set_verbosity(logging.INFO)
+    tf.get_logger().setLevel("WARNING")  # A line an exchange of workers.
+    strategy = make_strategy(values.strategy, os.environ.get("TF_CONFIG"))
+    with lost_workers_told():
+        _train(values, settings, strategy)
+
+
+def _train(
+    values: flags.FlagValues,
+    settings: TrainingSettings,
+    strategy: tf.distribute.Strategy,
+) -> None:
+    writes = is_chief(strategy)
+    if writes:
+        checkpoints.check_writable(values.output_model_path)
+    logs = {
+        stage: _logs(stage, values) if writes else []
+        for stage in ("stage1", "stage2")
+    }
     keras.utils.set_random_seed(values.seed)
     bad_rows = {
         "max_bad_rows": values.max_bad_rows,
-        "bad_rows_path": values.bad_rows_path,
+        "bad_rows_path": _bad_rows_path(values, writes),
     }
     labels = read_labels(values.train_path, **bad_rows)
     pairs = holds_pairs(values.train_path, **bad_rows)
-    model, preprocessor = _load(values, labels)
+    with strategy.scope():
+        model, preprocessor = _load(values, labels)
     load = functools.partial(
         load_dataset,
         preprocessor=preprocessor,
@@ -162,17 +198,29 @@ def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
     train_backbone(model, train, dev, settings, logs["stage1"])
     print("Stage 2: students", flush=True)
     distill_students(model, texts, dev, settings, logs["stage2"])
-    recorded = {
+    if writes:
+        recorded = {**_recorded(values, settings), "pairs": pairs}
+        model.save_pretrained(
+            values.output_model_path, preprocessor, labels, recorded
+        )
+        print(f"Saved to {values.output_model_path}")
+
+
+def _bad_rows_path(values: flags.FlagValues, writes: bool) -> str | None:
+    path = values.bad_rows_path
+    return path if writes or not path else os.devnull
+
+
+def _recorded(
+    values: flags.FlagValues, settings: TrainingSettings
+) -> dict[str, Any]:
+    """What the model folder says about its training."""
+    return {
         **dataclasses.asdict(settings),
         "batch_size": values.batch_size,
         "precision": values.precision,
         "seed": values.seed,
-        "pairs": pairs,
     }
-    model.save_pretrained(
-        values.output_model_path, preprocessor, labels, recorded
-    )
-    print(f"Saved to {values.output_model_path}")
 
 
 def _settings(values: flags.FlagValues) -> TrainingSettings:
