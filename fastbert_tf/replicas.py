@@ -43,26 +43,34 @@ class ReplicatedModel(keras.Model):
     def train_step(self, data: Any) -> dict[str, Any]:
         if not self._is_replicated():
             return super().train_step(data)
-        num_replicas = self.distribute_strategy.num_replicas_in_sync
         own = _own_rows(data)
-        num_rows, num_own_rows = _num_rows(data), _num_rows(own)
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(own)
+        share = _num_rows(own) / _num_rows(data)
         with tf.GradientTape() as tape:
-            y_pred = self(x, training=True)
-            # Keras divides the mean of the own rows by the replicas.
-            loss = self.compute_loss(x, y, y_pred, sample_weight)
-            mean = loss * num_replicas
-            share = tf.cast(num_own_rows / num_rows, loss.dtype)
-            summed = self.optimizer.scale_loss(mean * share)
-        self._loss_tracker.update_state(mean, sample_weight=num_own_rows)
+            loss, results = self._judge(own, training=True)
+            summed = loss * tf.cast(share, loss.dtype)
+            summed = self.optimizer.scale_loss(summed)
         weights = self.trainable_weights
         self.optimizer.apply(tape.gradient(summed, weights), weights)
-        return self.compute_metrics(x, y, y_pred, sample_weight)
+        return results
 
     def test_step(self, data: Any) -> dict[str, Any]:
-        return super().test_step(
-            _own_rows(data) if self._is_replicated() else data
-        )
+        if not self._is_replicated():
+            return super().test_step(data)
+        _, results = self._judge(_own_rows(data), training=False)
+        return results
+
+    def _judge(
+        self, data: Any, training: bool
+    ) -> tuple[tf.Tensor, dict[str, Any]]:
+        """The mean loss of these rows, 0 of none, and the metrics so far."""
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        y_pred = self(x, training=training)
+        loss = self.compute_loss(x, y, y_pred, sample_weight, training)
+        # Keras divides by the replicas, and sums no rows to an empty vector.
+        num_replicas = self.distribute_strategy.num_replicas_in_sync
+        loss = tf.reduce_sum(loss * num_replicas)
+        self._loss_tracker.update_state(loss, sample_weight=_num_rows(data))
+        return loss, self.compute_metrics(x, y, y_pred, sample_weight)
 
     def make_train_function(self, force: bool = False) -> None:
         if not self._is_replicated():
@@ -87,7 +95,7 @@ class ReplicatedModel(keras.Model):
         """
         if self.steps_per_execution != 1:
             raise ValueError(
-                "Several replicas take one step at a time. Received: "
+                "Under a strategy a step is taken at a time. Received: "
                 f"steps_per_execution={self.steps_per_execution}. Leave it "
                 "out."
             )
@@ -95,25 +103,28 @@ class ReplicatedModel(keras.Model):
 
         def run(iterator: Any) -> dict[str, Any]:
             results = strategy.run(step, args=(iterator.get_next(),))
-            for name, value in results.items():
-                results[name] = strategy.experimental_local_results(value)[0]
-            return {**results, "loss": self._loss_tracker.result()}
+            first = {
+                name: strategy.experimental_local_results(value)[0]
+                for name, value in results.items()
+            }
+            return {**first, "loss": self._loss_tracker.result()}
 
         if not self.run_eagerly:
             run = tf.function(run, autograph=False)
         return run
 
     def _is_replicated(self) -> bool:
-        return self.distribute_strategy.num_replicas_in_sync > 1
+        # One replica too: a cluster of one worker is still one to Keras.
+        return self._distribute_strategy is not None
 
     def _whole(self, data: Any) -> Any:
         if data is None or not self._is_replicated():
             return data
         if not isinstance(data, tf.data.Dataset):
             raise TypeError(
-                "Several replicas train on a `tf.data.Dataset` of batches. "
-                f"Received: {type(data).__name__}. Use `load_dataset`, or "
-                "`tf.data.Dataset.from_tensor_slices(...).batch(...)`."
+                "Under a strategy training takes a `tf.data.Dataset` of "
+                f"batches. Received: {type(data).__name__}. Use "
+                "`load_dataset`, or `from_tensor_slices(...).batch(...)`."
             )
         return _WholeBatches(data)
 

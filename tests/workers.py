@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+_ROOT = pathlib.Path(__file__).parent.parent
 _SECONDS = 300  # A program that takes longer is killed.
 
 
@@ -27,6 +28,7 @@ def run_workers(
         with log.open("w") as file:
             worker = subprocess.Popen(
                 [sys.executable, *command],
+                cwd=_ROOT,
                 env={**os.environ, "TF_CONFIG": place},
                 stdout=file,
                 stderr=subprocess.STDOUT,

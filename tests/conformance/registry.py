@@ -218,4 +218,5 @@ ELSEWHERE = {
     "read_manifest": "manifest_test.py: files",
     "ConfiguredLayer": "the base of the layers",
     "FanInInitialized": "the base of the exit classifier's layers",
+    "ReplicatedModel": "replicas_test.py: the base of the models that train",
 }

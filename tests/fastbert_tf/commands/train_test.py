@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.numpy
 from absl import flags
 
 from fastbert_tf import FastBertClassifier, TextPreprocessor
@@ -14,6 +15,8 @@ from fastbert_tf.commands import train
 from fastbert_tf.commands.launch import report_mistakes
 
 from ...tiny_texts import TOKENS, write_vocabulary
+from ...tolerances import tolerance
+from ...workers import run_workers
 from ..checkpoints import tiny
 
 ROWS = [(f"class {i % 3}", f"{TOKENS[5 + i % 3]} film") for i in range(12)]
@@ -23,7 +26,13 @@ def run(folder: pathlib.Path, **given: Any) -> int | None:
     """The command's exit status, None for 0."""
     values = flags.FlagValues()
     train.define_flags(values)
-    given = {
+    given = {**flags_of(folder), **given}
+    values(["fastbert-train", *(f"--{k}={v}" for k, v in given.items())])
+    return report_mistakes(lambda argv: train.main(argv, values), ["x"])
+
+
+def flags_of(folder: pathlib.Path) -> dict[str, Any]:
+    return {
         "pretrained_model_path": folder / "bert",
         "train_path": folder / "train.tsv",
         "dev_path": folder / "dev.tsv",
@@ -32,10 +41,7 @@ def run(folder: pathlib.Path, **given: Any) -> int | None:
         "distill_epochs_num": 1,
         "batch_size": 5,
         "seq_length": 7,
-        **given,
     }
-    values(["fastbert-train", *(f"--{k}={v}" for k, v in given.items())])
-    return report_mistakes(lambda argv: train.main(argv, values), ["x"])
 
 
 @pytest.fixture
@@ -215,3 +221,49 @@ def test_an_official_bin_trains_on_with_the_vocabulary_beside_it(
     assert status is None
     manifest = read_manifest(str(folder / "model"))
     assert manifest.preprocessing["template"] == "uer"
+
+
+@pytest.mark.parametrize("strategy", ["none", "mirrored"])
+def test_strategies_of_one_process_leave_a_model(
+    folder: pathlib.Path, strategy: str
+) -> None:
+    given = {"epochs_num": 0, "distill_epochs_num": 0, "strategy": strategy}
+    assert run(folder, **given) is None
+    assert (folder / "model" / "fastbert.json").exists()
+
+
+def test_a_worker_without_its_place_is_told(
+    folder: pathlib.Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TF_CONFIG", "host0:12345")
+    assert run(folder, strategy="multi_worker") == 1
+    assert "TF_CONFIG, and it is not JSON" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_two_workers_leave_the_model_of_one_process(
+    folder: pathlib.Path,
+) -> None:
+    changes = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    tiny.write_huggingface(folder / "bert", **changes)
+    logs = folder / "logs"
+    given = {**flags_of(folder), "output_model_path": folder / "together"}
+    command = ["-m", "fastbert_tf.commands.train", "--strategy=multi_worker"]
+    command += [f"--{name}={value}" for name, value in given.items()]
+    first, second = run_workers(
+        [[*command, f"--training_log_dir={logs / name}"] for name in "01"],
+        folder,
+    )
+    assert (first.returncode, second.returncode) == (0, 0), first.stdout
+    assert "Saved to" in first.stdout
+    assert "Saved to" not in second.stdout
+    assert [path.name for path in logs.iterdir()] == ["0"]
+    assert run(folder) is None
+    one, both = (
+        safetensors.numpy.load_file(folder / name / "model.safetensors")
+        for name in ("model", "together")
+    )
+    for name, value in one.items():
+        np.testing.assert_allclose(both[name], value, **tolerance())
