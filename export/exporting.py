@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import platform
@@ -19,7 +20,7 @@ from fastbert_tf.checkpoints.table import check_finite
 from fastbert_tf.checkpoints.writing import check_labels
 from fastbert_tf.inputs import check_preprocessor
 from fastbert_tf.segments import SegmentPlan
-from fastbert_tf.segments.building import network_parts
+from fastbert_tf.segments.building import Parts, network_parts
 from fastbert_tf.segments.precision import check_precision
 from fastbert_tf.segments.segment import segment_name
 
@@ -33,6 +34,9 @@ from .manifest import (
 )
 from .saved_preprocessor import save_preprocessor
 from .saved_segment import compute_dtypes, save_segment
+from .saved_serving import save_serving
+from .serving_signatures import SERVING
+from .warmup import check_can_write_warmup
 
 
 def export_segments(
@@ -43,6 +47,7 @@ def export_segments(
     precision: str = "float32",
     plan: SegmentPlan | None = None,
     usage: Usage | None = None,
+    serving: bool = False,
 ) -> BundleManifest:
     """Writes a bundle: all that is needed to answer texts, without Keras.
 
@@ -56,6 +61,10 @@ def export_segments(
     bundle or the new one. A bundle of `"bfloat16"` keeps its weights in two
     bytes and runs on processors with and without bfloat16 instructions.
 
+    With `serving`, `serving/1/` is the whole model again as one SavedModel
+    that TensorFlow Serving runs, with the pools of survivors in its graph and
+    requests to warm it up; it takes as much room as all segments.
+
     Args:
         model: `FastBertClassifier`.
         path: folder to write; a bundle there is replaced.
@@ -64,6 +73,8 @@ def export_segments(
         precision: str, `"float32"` or `"bfloat16"`, as of `build_segments`.
         plan: `SegmentPlan`, the exits that are asked; all by default.
         usage: `Usage`, the default speed and whether texts come in pairs.
+        serving: bool, write `serving/1/` as well. It needs the extra
+            `serving`.
 
     Returns:
         the manifest of what was written.
@@ -72,6 +83,7 @@ def export_segments(
         ValueError: an argument does not fit the model, a weight is not
             finite, `path` is something else than a bundle, or another process
             is writing it.
+        ImportError: the extra `serving` is needed and not installed.
         OSError: it cannot be written; what was there is unchanged.
 
     Example:
@@ -90,9 +102,23 @@ def export_segments(
     )
     for name, weight in model.named_weights().items():
         check_finite(np.asarray(weight.value, np.float32), name, "the model")
+    if serving:
+        check_can_write_warmup()
     plan = plan or SegmentPlan.every_exit(model.config.num_hidden_layers)
+    usage = usage or Usage()
     with replaced_folder(path, MANIFEST_FILE) as folder:
-        _write_saved_models(folder, model, preprocessor, precision, plan)
+        with _out_of_room(folder):
+            parts = _write_segments(folder, model, precision, plan)
+            save_preprocessor(preprocessor, os.path.join(folder, PREPROCESSOR))
+            if serving:
+                save_serving(
+                    parts,
+                    model.config,
+                    preprocessor,
+                    labels,
+                    usage,
+                    os.path.join(folder, SERVING),
+                )
         preprocessor.save(folder)
         manifest = BundleManifest(
             config=model.config,
@@ -100,7 +126,7 @@ def export_segments(
             plan=plan,
             labels=None if labels is None else tuple(labels),
             preprocessing=preprocessor.config(),
-            usage=usage or Usage(),
+            usage=usage,
             versions=_versions(),
             files={name: _describe(folder, name) for name in _names(folder)},
         )
@@ -129,27 +155,30 @@ def check_bundle_path(path: str) -> None:
         )
 
 
-def _write_saved_models(
-    folder: str,
-    model: FastBertClassifier,
-    preprocessor: TextPreprocessor,
-    precision: str,
-    plan: SegmentPlan,
-) -> None:
-    networks = [
-        network_parts(model, precision, plan, dtype)
-        for dtype in compute_dtypes(precision)
-    ]
+@contextlib.contextmanager
+def _out_of_room(folder: str) -> Iterator[None]:
+    """TensorFlow's errors of writing as those of the operating system."""
     try:
-        for span, *parts in zip(plan.spans, *networks, strict=True):
-            name = os.path.join(folder, segment_name(*span))
-            save_segment(parts, name, model.config.hidden_size)
-        save_preprocessor(preprocessor, os.path.join(folder, PREPROCESSOR))
+        yield
     except tf.errors.OpError as error:
         raise OSError(
             f"{folder} cannot be written to: {error.message}. Expected: room "
             "for the bundle. Free some, or choose another path."
         ) from error
+
+
+def _write_segments(
+    folder: str, model: FastBertClassifier, precision: str, plan: SegmentPlan
+) -> list[Parts]:
+    """Writes them; gives their parts that compute in `precision` itself."""
+    networks = [
+        network_parts(model, precision, plan, dtype)
+        for dtype in compute_dtypes(precision)
+    ]
+    for span, *parts in zip(plan.spans, *networks, strict=True):
+        name = os.path.join(folder, segment_name(*span))
+        save_segment(parts, name, model.config.hidden_size)
+    return networks[0]
 
 
 def _names(folder: str) -> Iterator[str]:

@@ -16,10 +16,14 @@ from .manifest import (
 )
 from .operations import (
     SEGMENT_OPERATIONS,
+    SERVING_OPERATIONS,
     TEXT_OPERATIONS,
     check_saved_model,
 )
 from .saved_segment import load_segment
+from .serving_signatures import SERVING
+
+_OPERATIONS = {PREPROCESSOR: TEXT_OPERATIONS, SERVING: SERVING_OPERATIONS}
 
 
 def load_segments(path: str | os.PathLike[str]) -> list[Segment]:
@@ -54,8 +58,7 @@ def load_segments(path: str | os.PathLike[str]) -> list[Segment]:
     manifest = read_manifest(path)
     manifest.check_files(path)
     for name in manifest.saved_models:
-        is_text = name == PREPROCESSOR
-        allowed = TEXT_OPERATIONS if is_text else SEGMENT_OPERATIONS
+        allowed = _OPERATIONS.get(name, SEGMENT_OPERATIONS)
         check_saved_model(os.path.join(path, name), allowed)
     return [
         load_segment(

@@ -21,6 +21,9 @@ from fastbert_tf.tokenization import VOCABULARY_FILE
 from fastbert_tf.tokenizer_settings import check_settings
 from fastbert_tf.unicode_table import FILE_NAME as TABLE_FILE
 
+from .serving_signatures import SERVING, serving_signatures
+from .warmup import WARMUP_FILE
+
 MANIFEST_FILE = "manifest.json"
 FORMAT_VERSION = 1
 KIND = "fastbert-tf bundle"
@@ -110,13 +113,22 @@ class BundleManifest:
         return [segment_name(*span) for span in self.plan.spans]
 
     @property
+    def has_serving(self) -> bool:
+        """Whether there is a SavedModel for TensorFlow Serving."""
+        return f"{SERVING}/{WARMUP_FILE}" in self.files
+
+    @property
     def saved_models(self) -> list[str]:
         """Folders of all SavedModels."""
-        return [*self.segment_names, PREPROCESSOR]
+        serving = [SERVING] if self.has_serving else []
+        return [*self.segment_names, PREPROCESSOR, *serving]
 
     @property
     def signatures(self) -> dict[str, Any]:
-        """What every segment takes and gives: name to dtype and shape."""
+        """What every segment takes and gives: name to dtype and shape.
+
+        Under `serving/1`, the same of each of its signatures.
+        """
         width = self.config.hidden_size
         outputs = {
             "hidden_states": _spec(self.precision, [None, None, width]),
@@ -130,6 +142,10 @@ class BundleManifest:
                 x.name: _spec(x.dtype.name, x.shape.as_list()) for x in specs
             }
             signatures[name] = {"inputs": inputs, "outputs": outputs}
+        if self.has_serving:
+            signatures[SERVING] = serving_signatures(
+                self.config.num_classes, self.usage.pairs
+            )
         return signatures
 
     def to_text(self) -> str:
@@ -174,6 +190,8 @@ class BundleManifest:
     def _check_names(self) -> None:
         expected = {f"{x}/{y}" for x in self.saved_models for y in _SAVED_MODEL}
         expected |= set(TEXT_FILES)
+        if self.has_serving:
+            expected.add(f"{SERVING}/{WARMUP_FILE}")
         if set(self.files) != expected:
             raise ValueError(
                 f"`files` must be those of {len(self.segment_names)} segments "

@@ -35,8 +35,12 @@ _TEXT = (
     "StringLength StringSplitV2 Tile UnicodeDecode UnicodeEncode Where "
     "ZerosLike"
 )
+# Pools, conditions on them, and reading `tf.Example`s.
+_SERVING = "ArgMax BatchFunction Fill LowerBound Pad ParseExampleV2 TopKV2"
 SEGMENT_OPERATIONS = frozenset(f"{_EVERY} {_ARITHMETIC} {_NETWORK}".split())
 TEXT_OPERATIONS = frozenset(f"{_EVERY} {_ARITHMETIC} {_TEXT}".split())
+SERVING_OPERATIONS = SEGMENT_OPERATIONS | TEXT_OPERATIONS
+SERVING_OPERATIONS |= frozenset(_SERVING.split())
 # Of the two functions that write and read a SavedModel's variables for
 # TensorFlow Serving. `tf.saved_model.load` does not call them.
 _SAVER_OPERATIONS = frozenset(

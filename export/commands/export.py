@@ -52,6 +52,13 @@ def define_flags(values: flags.FlagValues) -> None:
         "between them are fused. Default: all.",
         values,
     )
+    flags.DEFINE_bool(
+        "serving",
+        False,
+        "Write serving/1/ too, a SavedModel for TensorFlow Serving; it takes "
+        "as much room as all else.",
+        values,
+    )
 
 
 def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
@@ -69,6 +76,7 @@ def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
         values.precision,
         _plan(values.exits, model.config.num_hidden_layers),
         Usage(values.speed, trained.pairs),
+        values.serving,
     )
     print(f"{values.bundle_dir}: {_summary(manifest)}")
 
