@@ -7,6 +7,7 @@ import pytest
 from fastbert_tf import FastBertClassifier, TextPreprocessor
 from fastbert_tf.export import Usage, export_segments
 
+from ..tiny_models import random_model
 from ..tiny_texts import write_vocabulary
 
 LABELS = ["one", "two", "three", "four", "fünf"]
@@ -45,3 +46,38 @@ def bundles(
 def bundle(bundles: dict[str, pathlib.Path]) -> pathlib.Path:
     """The bundle of float32."""
     return bundles["float32"]
+
+
+@pytest.fixture(scope="session")
+def served_model() -> FastBertClassifier:
+    """Of four blocks, and positions for pools of three lengths."""
+    return random_model(36, max_position_embeddings=40)
+
+
+@pytest.fixture(scope="session")
+def long_preprocessor(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> TextPreprocessor:
+    path = tmp_path_factory.mktemp("vocabulary") / "vocab.txt"
+    write_vocabulary(path)
+    return TextPreprocessor.from_pretrained(path, sequence_length=37)
+
+
+@pytest.fixture(scope="session")
+def served_bundle(
+    tmp_path_factory: pytest.TempPathFactory,
+    served_model: FastBertClassifier,
+    long_preprocessor: TextPreprocessor,
+) -> pathlib.Path:
+    """A bundle with `serving/1/` and every signature there is."""
+    bundle = tmp_path_factory.mktemp("served") / "bundle"
+    usage = Usage(speed=0.25, pairs=None)
+    export_segments(
+        served_model,
+        bundle,
+        long_preprocessor,
+        LABELS,
+        usage=usage,
+        serving=True,
+    )
+    return bundle

@@ -119,6 +119,15 @@ def test_a_plan_of_fewer_exits_survives(
         assert_same_bits(result, expected.predict(tiny_inputs(16), speed))
 
 
+def test_a_bundle_that_also_serves_gives_the_same_segments(
+    served_model: FastBertClassifier, served_bundle: pathlib.Path
+) -> None:
+    driver = Driver(load_segments(served_bundle))
+    expected = Driver(build_segments(served_model))
+    one, other = (x.predict(tiny_inputs(16), 0.5) for x in (driver, expected))
+    assert_same_bits(one, other)
+
+
 @pytest.mark.parametrize("pooling", ["max", "last"])
 @pytest.mark.parametrize("activation", ["relu", "gelu_new"])
 def test_unusual_networks_survive(

@@ -87,6 +87,28 @@ def test_a_flipped_bit_is_refused_by_name(
         refuse(copy, name)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "assets.extra/tf_serving_warmup_requests",
+        "saved_model.pb",
+        "variables/variables.data-00000-of-00001",
+    ],
+)
+def test_what_serves_is_checked_too(
+    served_bundle: pathlib.Path, tmp_path: pathlib.Path, name: str
+) -> None:
+    copied = shutil.copytree(served_bundle, tmp_path / "copy")
+    path = copied / "serving/1" / name
+    whole = bytearray(path.read_bytes())
+    whole[len(whole) // 2] ^= 1
+    path.write_bytes(whole)
+    refuse(copied, f"serving/1/{name} is damaged")
+    path.unlink()
+    with pytest.raises(FileNotFoundError, match=name):
+        load_segments(copied)
+
+
 def test_no_byte_of_the_manifest_can_change_unnoticed(
     copy: pathlib.Path,
 ) -> None:

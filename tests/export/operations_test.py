@@ -13,9 +13,11 @@ from fastbert_tf.export import load_segments, read_manifest
 from fastbert_tf.export.manifest import describe_file
 from fastbert_tf.export.operations import (
     SEGMENT_OPERATIONS,
+    SERVING_OPERATIONS,
     TEXT_OPERATIONS,
     check_saved_model,
 )
+from fastbert_tf.export.serving_signatures import SERVING
 from fastbert_tf.segments import Driver
 
 from ..tiny_models import tiny_inputs
@@ -223,11 +225,17 @@ def test_what_exports_write_passes(bundles: dict[str, pathlib.Path]) -> None:
         check_saved_model(str(bundle / "preprocessor"), TEXT_OPERATIONS)
 
 
+def test_what_serves_has_no_operation_but_these(
+    served_bundle: pathlib.Path,
+) -> None:
+    check_saved_model(str(served_bundle / SERVING), SERVING_OPERATIONS)
+
+
 def test_no_operation_allowed_is_stateful_but_for_calls_and_variables() -> None:
     """Operations on files, the network, Python or devices are stateful."""
     from tensorflow.python.framework import op_def_registry
 
-    names = SEGMENT_OPERATIONS | TEXT_OPERATIONS
+    names = SERVING_OPERATIONS
     stateful = {x for x in names if op_def_registry.get(x).is_stateful}
     assert stateful == {
         "Assert",

@@ -51,6 +51,15 @@ def test_a_model_folder_becomes_a_bundle(
     assert printed.startswith(f"{bundle}: 1 segments of bfloat16, 10 files")
 
 
+def test_a_bundle_that_serves_is_asked_for(
+    model_dir: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    bundle = tmp_path / "bundle"
+    assert not run(model_dir=model_dir, bundle_dir=bundle, serving=True)
+    assert read_manifest(bundle).has_serving
+    assert (bundle / "serving/1/saved_model.pb").is_file()
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

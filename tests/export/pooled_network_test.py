@@ -1,0 +1,167 @@
+"""Pools in the graph: who meets in them, and who finds no room."""
+
+import concurrent.futures
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from fastbert_tf import FastBertClassifier, simulate_exits
+from fastbert_tf.export.pooled_network import PooledNetwork, Pools, ladder
+from fastbert_tf.segments import SegmentPlan
+from fastbert_tf.segments.building import network_parts
+
+from ..segments.driver_test import settled
+from ..tiny_models import random_model, take, tiny_inputs
+
+LONGEST = 37
+
+
+@pytest.fixture(scope="module")
+def model() -> FastBertClassifier:
+    return random_model(36, max_position_embeddings=40)
+
+
+def network(
+    model: FastBertClassifier,
+    name: str,
+    parts: Sequence[Any] | None = None,
+    **pools: int,
+) -> Any:
+    """The function of a `PooledNetwork` whose weights are constants."""
+    parts = parts or network_parts(model, "float32", None)
+    weights = [[w.value.numpy() for w in part.weights] for part in parts]
+    pooled = PooledNetwork(
+        parts, weights, model.config, LONGEST, name, Pools(**pools)
+    )
+    return pooled.function.get_concrete_function()
+
+
+def ask(function: Any, inputs: Any, speed: Any) -> list[np.ndarray]:
+    ids = [tf.constant(x) for x in inputs.values()]
+    speed = np.broadcast_to(np.float32(speed), len(inputs["padding_mask"]))
+    return [x.numpy() for x in function(*ids, tf.constant(speed))]
+
+
+@pytest.mark.parametrize("exits", [(0, 1, 2, 3), (1, 3), (3,)])
+def test_any_plan_is_answered_as_the_oracle_says(
+    model: FastBertClassifier, exits: tuple[int, ...]
+) -> None:
+    inputs = tiny_inputs(70, LONGEST)
+    logits = model.exit_logits(inputs).numpy()
+    parts = network_parts(model, "float32", SegmentPlan(4, exits))
+    function = network(model, f"plan {exits}", parts)
+    expected = simulate_exits(logits, 0.5, exits)
+    received = ask(function, inputs, 0.5)
+    kept = settled(logits, 0.5)
+    np.testing.assert_array_equal(received[2][kept], expected.exit_index[kept])
+    np.testing.assert_allclose(
+        received[0][kept], expected.logits[kept], atol=1e-5
+    )
+    np.testing.assert_allclose(
+        received[1][kept], expected.uncertainty[kept], atol=1e-5
+    )
+
+
+def test_a_row_is_answered_alike_in_any_company(
+    model: FastBertClassifier,
+) -> None:
+    function = network(model, "company")
+    inputs = tiny_inputs(40, LONGEST)
+    together = ask(function, inputs, 0.3)
+    for row in range(0, 40, 7):
+        alone = ask(function, take(inputs, [row]), 0.3)
+        for one, all_ in zip(alone, together, strict=True):
+            np.testing.assert_array_equal(one[0], all_[row])
+
+
+class Watched:
+    """A part that notes the rows of its batches and holds the first."""
+
+    def __init__(self, part: Any) -> None:
+        self.part = part
+        self.sizes = []
+        self.go_on = threading.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.part, name)
+
+    def run(self, ids: Any, *others: Any) -> Any:
+        def look(ids: np.ndarray) -> np.ndarray:
+            self.sizes.append(len(ids))
+            self.go_on.wait(60)
+            return ids
+
+        watched = tf.numpy_function(look, [ids], ids.dtype)
+        return self.part.run(tf.ensure_shape(watched, ids.shape), *others)
+
+
+def test_callers_that_wait_for_a_segment_run_together(
+    model: FastBertClassifier,
+) -> None:
+    first, *others = network_parts(model, "float32", None)
+    first = Watched(first)
+    function = network(model, "together", [first, *others])
+    with concurrent.futures.ThreadPoolExecutor(9) as threads:
+        row = tiny_inputs(1, 5)
+        answers = [threads.submit(ask, function, row, 0.0)]
+        while not first.sizes:
+            time.sleep(0.01)
+        answers += [threads.submit(ask, function, row, 0.0) for _ in range(8)]
+        time.sleep(0.5)
+        first.go_on.set()
+    assert first.sizes == [1, 8]
+    for answer in answers:
+        np.testing.assert_array_equal(
+            answer.result()[0], answers[0].result()[0]
+        )
+
+
+def test_without_room_a_call_is_refused_and_the_next_is_answered(
+    model: FastBertClassifier,
+) -> None:
+    function = network(
+        model, "room", max_execution_batch_size=2, max_enqueued_batches=3
+    )
+    with pytest.raises(tf.errors.UnavailableError, match="full"):
+        ask(function, tiny_inputs(100, 16), 0.0)
+    assert len(ask(function, tiny_inputs(2, 16), 0.0)[0]) == 2
+
+
+def test_a_call_of_too_many_rows_is_an_invalid_argument(
+    model: FastBertClassifier,
+) -> None:
+    function = network(model, "rows", max_batch_size=8)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="batch size"):
+        ask(function, tiny_inputs(9, 16), 0.0)
+
+
+def test_two_networks_in_a_process_keep_their_rows_apart(
+    model: FastBertClassifier,
+) -> None:
+    other = random_model(5, max_position_embeddings=40)
+    inputs = tiny_inputs(30, LONGEST)
+    models = (model, other)
+    functions = [network(x, f"apart {i}") for i, x in enumerate(models)]
+    with concurrent.futures.ThreadPoolExecutor(16) as threads:
+        answers = [
+            threads.submit(ask, functions[i % 2], inputs, 0.0)
+            for i in range(16)
+        ]
+    for i, answer in enumerate(answers):
+        expected = models[i % 2](inputs)
+        np.testing.assert_allclose(answer.result()[0], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("longest", "expected"),
+    [(9, (9,)), (16, (16,)), (37, (16, 32, 37)), (64, (16, 32, 48, 64))],
+)
+def test_the_ladder_ends_with_the_longest_row(
+    longest: int, expected: tuple[int, ...]
+) -> None:
+    assert ladder(longest) == expected

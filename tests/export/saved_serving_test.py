@@ -1,0 +1,350 @@
+"""The SavedModel for TensorFlow Serving: answers, errors, many callers."""
+
+import concurrent.futures
+import pathlib
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from fastbert_tf import (
+    ExitResult,
+    FastBertClassifier,
+    FastBertConfig,
+    TextPreprocessor,
+    simulate_exits,
+)
+from fastbert_tf.export import Usage, export_segments, read_manifest
+from fastbert_tf.export.serving_signatures import SERVING
+
+from ..fastbert_tf import text_oracle
+from ..segments.driver_test import settled
+from ..tiny_models import random_model, tiny_inputs
+from ..tiny_texts import PAIRS, TEXTS
+from .bundles import content
+from .conftest import LABELS
+
+InvalidArgument = tf.errors.InvalidArgumentError
+SPEEDS = [0.0, 0.1, 0.5, 0.8]
+
+
+@pytest.fixture(scope="module")
+def signatures(served_bundle: pathlib.Path) -> Any:
+    return tf.saved_model.load(str(served_bundle / SERVING)).signatures
+
+
+def texts_of(strings: list[Any]) -> tf.Tensor:
+    return tf.constant(strings, tf.string, [len(strings)])
+
+
+def speeds(num_rows: int, speed: Any = 0.5) -> tf.Tensor:
+    return tf.fill([num_rows], tf.constant(speed, tf.float32))
+
+
+def assert_answers(received: Any, expected: ExitResult, kept: Any) -> None:
+    """Equal, on the rows that do not lie within rounding of leaving."""
+    received = {name: x.numpy()[kept] for name, x in received.items()}
+    expected = expected.take(np.flatnonzero(kept))
+    np.testing.assert_array_equal(received["exit_index"], expected.exit_index)
+    np.testing.assert_array_equal(received["label_id"], expected.labels)
+    names = [LABELS[i].encode() for i in expected.labels]
+    assert received["label"].tolist() == names
+    for name in ("probabilities", "uncertainty"):
+        np.testing.assert_allclose(
+            received[name], getattr(expected, name), atol=1e-5
+        )
+
+
+@pytest.mark.parametrize("speed", SPEEDS)
+def test_tokens_are_answered_as_the_oracle_says(
+    served_model: FastBertClassifier, signatures: Any, speed: float
+) -> None:
+    inputs = tiny_inputs(50, 37)
+    logits = served_model.exit_logits(inputs)
+    received = signatures["tokens_with_speed"](
+        **{k: tf.constant(v) for k, v in inputs.items()},
+        speed=speeds(50, speed),
+    )
+    expected = simulate_exits(logits, speed)
+    assert_answers(received, expected, settled(logits, speed))
+
+
+@pytest.mark.parametrize("speed", SPEEDS)
+@pytest.mark.parametrize("pairs", [None, PAIRS])
+def test_texts_are_answered_as_the_oracle_says(
+    served_model: FastBertClassifier,
+    long_preprocessor: TextPreprocessor,
+    signatures: Any,
+    speed: float,
+    pairs: Any,
+) -> None:
+    inputs, truncated = long_preprocessor.encode(TEXTS, pairs)
+    logits = served_model.exit_logits(inputs)
+    given = {"text": texts_of(TEXTS), "speed": speeds(len(TEXTS), speed)}
+    if pairs:
+        given["text_b"] = texts_of(pairs)
+    name = "pairs_with_speed" if pairs else "with_speed"
+    received = signatures[name](**given)
+    expected = simulate_exits(logits, speed)
+    assert_answers(received, expected, settled(logits, speed))
+    np.testing.assert_array_equal(received["truncated"], truncated)
+
+
+def test_speed_is_per_row_and_the_bundle_has_a_default(signatures: Any) -> None:
+    texts = texts_of(TEXTS)
+    rows = len(TEXTS)
+    mixed = [0.0, 1.0] * rows
+    received = signatures["with_speed"](
+        text=texts, speed=tf.constant(mixed[:rows])
+    )
+    apart = [
+        signatures["with_speed"](text=texts, speed=speeds(rows, speed))
+        for speed in (0.0, 1.0)
+    ]
+    for row in range(rows):
+        expected = apart[row % 2]["exit_index"][row]
+        assert received["exit_index"][row] == expected
+    default = signatures["serving_default"](text=texts)
+    same = signatures["with_speed"](text=texts, speed=speeds(rows, 0.25))
+    for name, value in same.items():
+        np.testing.assert_array_equal(default[name], value)
+
+
+def example(**features: Any) -> bytes:
+    message = tf.train.Example()
+    for name, value in features.items():
+        feature = message.features.feature[name]
+        if isinstance(value, float):
+            feature.float_list.value.append(value)
+        else:
+            feature.bytes_list.value.append(value.encode())
+    return message.SerializeToString()
+
+
+def test_classify_scores_every_class_of_serialized_examples(
+    signatures: Any,
+) -> None:
+    examples = [example(text="a good film"), example(text="dull", speed=0.75)]
+    received = signatures["classify"](inputs=texts_of(examples))
+    expected = signatures["with_speed"](
+        text=texts_of(["a good film", "dull"]), speed=tf.constant([0.25, 0.75])
+    )
+    assert (
+        received["classes"].numpy().tolist()
+        == [[label.encode() for label in LABELS]] * 2
+    )
+    np.testing.assert_array_equal(received["scores"], expected["probabilities"])
+
+
+@pytest.mark.parametrize(
+    ("features", "message"),
+    [
+        ({"text": "good", "text_b": "bad"}, "`text_b` must be left out"),
+        ({}, "text"),
+        ({"text": "good", "speed": 2.0}, "`speed` must be in"),
+    ],
+)
+def test_classify_refuses_examples_of_another_kind(
+    signatures: Any, features: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(InvalidArgument, match=message):
+        signatures["classify"](inputs=texts_of([example(**features)]))
+
+
+def test_odd_texts_are_answered_as_the_preprocessor_reads_them(
+    long_preprocessor: TextPreprocessor, signatures: Any
+) -> None:
+    odd = [*text_oracle.ODD_TEXTS, b"\xff\xfe good \xc3", b"", b" \x00 "]
+    inputs, truncated = long_preprocessor.encode(odd)
+    received = signatures["with_speed"](
+        text=texts_of([as_bytes(x) for x in odd]), speed=speeds(len(odd))
+    )
+    expected = signatures["tokens_with_speed"](**inputs, speed=speeds(len(odd)))
+    for name, value in expected.items():
+        np.testing.assert_array_equal(received[name], value)
+    np.testing.assert_array_equal(received["truncated"], truncated)
+
+
+def as_bytes(text: str | bytes) -> bytes:
+    if isinstance(text, bytes):
+        return text
+    return text.encode("utf-8", "surrogatepass")
+
+
+def test_no_rows_are_a_normal_case(signatures: Any) -> None:
+    received = signatures["serving_default"](text=texts_of([]))
+    assert received["probabilities"].shape == (0, 5)
+    assert all(len(value) == 0 for value in received.values())
+
+
+@pytest.mark.parametrize(
+    ("speed", "message"),
+    [
+        ([float("nan")], r"`speed` must be in \[0, 1\].*nan"),
+        ([1.5], r"`speed` must be in \[0, 1\].*1.5"),
+        ([-0.1], r"`speed` must be in \[0, 1\]"),
+        ([0.5, 0.5], "`speed` must have one value a row.*2"),
+        ([], "`speed` must have one value a row.*0"),
+    ],
+)
+def test_an_impossible_speed_is_an_invalid_argument(
+    signatures: Any, speed: list[float], message: str
+) -> None:
+    with pytest.raises(InvalidArgument, match=message):
+        signatures["with_speed"](
+            text=texts_of(["good"]), speed=tf.constant(speed, tf.float32)
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("token_ids", [[1, 23]], r"`token_ids` must be in \[0, 23\).*1 23"),
+        ("token_ids", [[-1, 2]], r"`token_ids` must be in \[0, 23\)"),
+        ("token_type_ids", [[0, 2]], "`token_type_ids` must be in"),
+        ("padding_mask", [[1, 2]], "`padding_mask` must be in"),
+        ("padding_mask", [[0, 0]], "Every row must have a real token"),
+        ("token_ids", [[1]], "must have one shape"),
+    ],
+)
+def test_unsound_tokens_are_an_invalid_argument(
+    signatures: Any, name: str, value: Any, message: str
+) -> None:
+    given = {
+        "token_ids": [[1, 2]],
+        "token_type_ids": [[0, 0]],
+        "padding_mask": [[1, 1]],
+    }
+    given[name] = value
+    tensors = {key: tf.constant(x, tf.int32) for key, x in given.items()}
+    with pytest.raises(InvalidArgument, match=message):
+        signatures["tokens"](**tensors)
+
+
+def test_rows_longer_than_the_preprocessor_makes_are_refused(
+    signatures: Any,
+) -> None:
+    given = {k: tf.constant(v) for k, v in tiny_inputs(2, 38).items()}
+    with pytest.raises(InvalidArgument, match="at most 37 tokens long"):
+        signatures["tokens"](**given)
+
+
+def test_two_hundred_callers_get_what_they_would_get_alone(
+    signatures: Any,
+) -> None:
+    """Of other lengths, speeds and numbers of rows, one of them refused."""
+    rng = np.random.default_rng(3)
+
+    def ask(place: int) -> Any:
+        inputs = tiny_inputs(place % 4, 1 + place % 37, seed=place)
+        given = {k: tf.constant(v) for k, v in inputs.items()}
+        return signatures["tokens_with_speed"](
+            **given, speed=tf.constant(speed_of[place])
+        )
+
+    speed_of = [rng.random(place % 4).astype("f") for place in range(200)]
+    speed_of[101][0] = 7.0
+    with concurrent.futures.ThreadPoolExecutor(200) as threads:
+        together = [threads.submit(ask, place) for place in range(200)]
+    with pytest.raises(InvalidArgument, match="`speed` must be in"):
+        together.pop(101).result()
+    alone = [ask(place) for place in range(200) if place != 101]
+    for future, expected in zip(together, alone, strict=True):
+        for name, value in expected.items():
+            np.testing.assert_array_equal(future.result()[name], value)
+
+
+def test_a_row_without_a_number_is_marked_and_alone(
+    preprocessor: TextPreprocessor, tmp_path: pathlib.Path
+) -> None:
+    model = random_model(num_hidden_layers=1)
+    table = model.embeddings.token_embedding.embeddings
+    weights = table.numpy()
+    weights[9] = 1e38
+    table.assign(weights)
+    export_segments(model, tmp_path / "bundle", preprocessor, serving=True)
+    loaded = tf.saved_model.load(str(tmp_path / "bundle" / SERVING))
+    text = texts_of([preprocessor.vocabulary[9], "dull"])
+    received = loaded.signatures["serving_default"](text=text)
+    assert received["label_id"][0] == -1
+    assert received["label"][0] == b""
+    assert received["uncertainty"][0] == 1.0
+    assert not received["probabilities"][0].numpy().any()
+    assert received["label"][1].numpy() == b"%d" % received["label_id"][1]
+    np.testing.assert_allclose(
+        received["probabilities"][1].numpy().sum(), 1.0, rtol=1e-6
+    )
+
+
+_PLAIN = """
+import sys
+import numpy as np
+import tensorflow as tf
+import tensorflow_text
+
+bundle, output = sys.argv[1:]
+loaded = tf.saved_model.load(bundle)
+answers = loaded.signatures["serving_default"](text=tf.constant(["a", ""]))
+np.savez(output, **{k: v.numpy() for k, v in answers.items() if k != "label"})
+names = {x.split(".")[0] for x in sys.modules}
+assert "fastbert_tf" not in names
+"""
+
+
+def test_it_runs_where_only_tensorflow_and_tensorflow_text_are_imported(
+    served_bundle: pathlib.Path, signatures: Any, tmp_path: pathlib.Path
+) -> None:
+    folder, output = str(served_bundle / SERVING), tmp_path / "answers.npz"
+    command = [sys.executable, "-c", _PLAIN, folder, str(output)]
+    subprocess.run(command, check=True, cwd=tmp_path)
+    expected = signatures["serving_default"](text=texts_of(["a", ""]))
+    with np.load(output) as received:
+        for name in received:
+            np.testing.assert_array_equal(received[name], expected[name])
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_it_holds_the_weights_once(
+    preprocessor: TextPreprocessor, tmp_path: pathlib.Path, precision: str
+) -> None:
+    config = FastBertConfig(
+        vocab_size=23,
+        hidden_size=384,
+        num_hidden_layers=2,
+        intermediate_size=8192,
+        num_classes=5,
+    )
+    model = FastBertClassifier(config)
+    bundle = tmp_path / "bundle"
+    export_segments(
+        model, bundle, preprocessor, precision=precision, serving=True
+    )
+    own = model.count_params() * (2 if precision == "bfloat16" else 4)
+    files = content(bundle / SERVING)
+    assert own < sum(map(len, files.values())) < 1.05 * own + 2_000_000
+    assert read_manifest(bundle).has_serving
+
+
+def test_a_bundle_of_pairs_takes_pairs_alone(
+    preprocessor: TextPreprocessor, tmp_path: pathlib.Path
+) -> None:
+    model = random_model(num_hidden_layers=1)
+    usage = Usage(pairs=True)
+    bundle = tmp_path / "bundle"
+    export_segments(model, bundle, preprocessor, usage=usage, serving=True)
+    signatures = tf.saved_model.load(str(bundle / SERVING)).signatures
+    assert "pairs" not in signatures
+    texts, pairs = texts_of(["a", "dull"]), texts_of(["film", "plot"])
+    answers = signatures["serving_default"](text=texts, text_b=pairs)
+    examples = [example(text="a", text_b="film")]
+    received = signatures["classify"](inputs=texts_of(examples))
+    np.testing.assert_array_equal(
+        received["scores"][0], answers["probabilities"][0]
+    )
+    with pytest.raises(InvalidArgument, match="same number of rows"):
+        signatures["serving_default"](text=texts, text_b=pairs[:1])
+    with pytest.raises(InvalidArgument, match="text_b"):
+        signatures["classify"](inputs=texts_of([example(text="a")]))
