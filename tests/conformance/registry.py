@@ -21,6 +21,7 @@ from fastbert_tf import (
 from fastbert_tf.distillation import DistillationLoss
 from fastbert_tf.exit_classifier import ClassifierAttention, ExitClassifier
 from fastbert_tf.export import load_segments
+from fastbert_tf.export.pooled_network import PooledNetwork, Pools
 from fastbert_tf.inputs import INPUT_NAMES
 from fastbert_tf.layers import Block, Embeddings, SelfAttention
 from fastbert_tf.model import AllExits
@@ -31,6 +32,7 @@ from fastbert_tf.segments import (
     SingleGraphDriver,
     build_segments,
 )
+from fastbert_tf.segments.building import network_parts
 
 from ..tiny_models import (
     POSITIONS,
@@ -137,6 +139,15 @@ def _single_graph() -> Any:
     return SingleGraphDriver(_network()).function
 
 
+def _pooled_network() -> Any:
+    parts = network_parts(_network(), "float32", None)
+    weights = [[w.value.numpy() for w in part.weights] for part in parts]
+    config = _network().config
+    return PooledNetwork(
+        parts, weights, config, POSITIONS, "conformance", Pools()
+    ).function
+
+
 def _schedule(step: tf.Tensor) -> Any:
     return LinearWarmupDecay(0.1, 9)(step)
 
@@ -172,6 +183,11 @@ CASES = {
         _single_graph,
         lambda rows: [*_all_ids(rows), np.linspace(0, 1, rows, dtype="f")],
         ("SingleGraphDriver",),
+    ),
+    "pooled_network": Case(
+        _pooled_network,
+        lambda rows: [*_all_ids(rows), np.linspace(0, 1, rows, dtype="f")],
+        ("PooledNetwork",),
     ),
     "normalized_entropy": Case(
         lambda: normalized_entropy,

@@ -28,8 +28,8 @@ KINDS = (
 
 # Whole models are saved in the slow tier: their parts are in this one.
 WHOLE = ("model", "all_exits", "distiller")
-# Its shapes depend on which rows leave, which XLA would compile anew each time.
-NO_XLA = ("single_graph",)
+# Their shapes depend on which rows leave, which XLA would compile anew each time.
+NO_XLA = ("single_graph", "pooled_network")
 SAVED = [
     pytest.param(name, marks=pytest.mark.slow if name in WHOLE else ())
     for name in CASES
