@@ -28,7 +28,7 @@ KINDS = (
 
 # Whole models are saved in the slow tier: their parts are in this one.
 WHOLE = ("model", "all_exits", "distiller")
-# Their shapes depend on which rows leave, which XLA would compile anew each time.
+# Shapes depend on which rows leave; XLA would compile each anew.
 NO_XLA = ("single_graph", "pooled_network")
 SAVED = [
     pytest.param(name, marks=pytest.mark.slow if name in WHOLE else ())
