@@ -75,8 +75,13 @@ class PooledNetwork:
     threads are busy runs as the next batch, and nothing waits for a fuller
     batch while one is idle. All pools share the threads, in turn.
 
-    What a row is answered does not depend on the rows beside it. A student is
-    asked also where `speed` is 0: rows of other speeds may be in its batch.
+    What a row is answered does not depend on the rows beside it, but for
+    rounding (1e-6), which depends on the size of a batch. A student is asked
+    also where `speed` is 0: rows of other speeds may be in its batch.
+
+    The first call of a pool prepares its graph, and many callers that all
+    come first hold each other up, without end where they are hundreds: run
+    every pool once before, as the requests of `write_warmup` do.
 
     Args:
         parts: list of `Parts`, the segments.

@@ -260,7 +260,15 @@ def test_two_hundred_callers_get_what_they_would_get_alone(
     alone = [ask(place) for place in range(200) if place != 101]
     for future, expected in zip(together, alone, strict=True):
         for name, value in expected.items():
-            np.testing.assert_array_equal(future.result()[name], value)
+            assert_same(future.result()[name].numpy(), value.numpy())
+
+
+def assert_same(one: np.ndarray, other: np.ndarray) -> None:
+    """Numbers to within rounding, which depends on the size of a batch."""
+    if one.dtype.kind == "f":
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+    else:
+        np.testing.assert_array_equal(one, other)
 
 
 def test_a_row_without_a_number_is_marked_and_alone(
