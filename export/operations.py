@@ -36,7 +36,10 @@ _TEXT = (
     "ZerosLike"
 )
 # Pools, conditions on them, and reading `tf.Example`s.
-_SERVING = "ArgMax BatchFunction Fill LowerBound Pad ParseExampleV2 TopKV2"
+_SERVING = (
+    "Any ArgMax BatchFunction Fill LogicalNot LowerBound Pad ParseExampleV2 "
+    "StatelessIf TopKV2"
+)
 SEGMENT_OPERATIONS = frozenset(f"{_EVERY} {_ARITHMETIC} {_NETWORK}".split())
 TEXT_OPERATIONS = frozenset(f"{_EVERY} {_ARITHMETIC} {_TEXT}".split())
 SERVING_OPERATIONS = SEGMENT_OPERATIONS | TEXT_OPERATIONS
