@@ -6,6 +6,7 @@ from .costs import CostTable, measure_costs
 from .driver import Driver
 from .planning import plan_segments
 from .pooled_driver import PooledDriver
+from .pooled_engine import PooledEngine
 from .segment import Segment
 from .segment_plan import SegmentPlan
 from .single_graph import SingleGraphDriver
@@ -14,6 +15,7 @@ __all__ = [
     "CostTable",
     "Driver",
     "PooledDriver",
+    "PooledEngine",
     "Segment",
     "SegmentPlan",
     "SingleGraphDriver",

@@ -48,5 +48,21 @@ class Answers:
 
     def result(self) -> ExitResult:
         """All of them, in the order of the rows; each must have left."""
-        assert (self._exit_index >= 0).all()
-        return ExitResult(self._logits, self._uncertainty, self._exit_index)
+        return self.take(slice(None))
+
+    def take(self, row_ids: np.ndarray | slice) -> ExitResult:
+        """Those of rows, int `[K]`, that have left."""
+        assert self.has(row_ids).all()
+        return ExitResult(
+            self._logits[row_ids],
+            self._uncertainty[row_ids],
+            self._exit_index[row_ids],
+        )
+
+    def has(self, row_ids: np.ndarray | slice | int) -> np.ndarray:
+        """bool `[K]`: these rows have an answer."""
+        return self._exit_index[row_ids] >= 0
+
+    def clear(self, row_ids: np.ndarray) -> None:
+        """Forgets the answers of rows, int `[K]`."""
+        self._exit_index[row_ids] = -1

@@ -17,6 +17,7 @@ from .compaction import Compaction, Rows
 from .scheduler import Plan, Scheduler, run_to_end
 from .segment import Segment
 from .step import Request, Step, check_segments, start_step
+from .survivor_pool import take
 
 
 class PooledDriver:
@@ -129,21 +130,3 @@ class _Executor:
         if len(rows.row_ids):
             self._pools[plan.segment + 1, plan.bucket].append(rows)
         return leaves.tolist()
-
-
-def take(pool: deque[Rows], count: int) -> Rows:
-    """The first `count` rows of a pool, as one batch."""
-    parts, missing = [], count
-    while missing:
-        rows = pool.popleft()
-        if len(rows.row_ids) > missing:
-            pool.appendleft(Rows(*(x[missing:] for x in rows)))
-            rows = Rows(*(x[:missing] for x in rows))
-        parts.append(rows)
-        missing -= len(rows.row_ids)
-    if len(parts) == 1:
-        return parts[0]
-    states, masks, row_ids = zip(*parts, strict=True)
-    return Rows(
-        tf.concat(states, 0), tf.concat(masks, 0), np.concatenate(row_ids)
-    )

@@ -17,6 +17,7 @@ from ..pooled_driver import PooledDriver
 from .endurance import run_endurance
 from .loadgen_runs import run_loadgen_scenarios
 from .offline import OfflineOptions, run_offline
+from .open_loop import check_engines
 from .precisions import run_precision
 from .records import as_fields
 from .server import ServerOptions, run_server
@@ -131,6 +132,7 @@ def run_benchmark(
             f"--scenario={scenario} needs speeds. Received: none. Pass "
             "--speeds=0.5, or --mean_depths=3, for example."
         )
+    check_engines(scenario, options.drivers)
     for records in SCENARIOS[scenario](options):
         yield [as_fields(record) for record in records]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import time
@@ -15,10 +16,13 @@ from fastbert_tf import ExitResult
 from ..buckets import cut
 from ..building import build_static
 from ..prediction import AnyDriver
+from .open_loop import ENGINES, OpenLoop, build_engine
 from .variants import FULL_DEPTH, Batches, Builder, static_run
 from .workload import Setting, Workload
 
 Answer = Callable[[np.ndarray], object]
+# Arrivals to the seconds that each took.
+Play = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +36,7 @@ class ServerOptions:
         max_batch_size: int, rows answered together at most.
         num_arrivals: int, rows of a run; they repeat the workload's.
         precision: str, of our graphs.
-        drivers: of `DRIVERS`.
+        drivers: of `DRIVERS` and `ENGINES`.
         seed: int, of the arrivals.
     """
 
@@ -59,7 +63,9 @@ class ServerRecord:
         accuracy, mean_depth, flops_speedup: as of `Setting`, by the float32
             trace.
         share_on_time: float.
-        p50_ms, p90_ms, p99_ms: float, from the intended arrival on.
+        p50_ms, p90_ms, p99_ms: float, from the intended arrival on, of the
+            rows that were answered; None for none.
+        share_unanswered: float, refused or given up; None where no row is.
     """
 
     workload: str
@@ -74,9 +80,10 @@ class ServerRecord:
     mean_depth: float | None
     flops_speedup: float | None
     share_on_time: float
-    p50_ms: float
-    p90_ms: float
-    p99_ms: float
+    p50_ms: float | None
+    p90_ms: float | None
+    p99_ms: float | None
+    share_unanswered: float | None = None
     scenario: str = "server"
 
 
@@ -95,31 +102,43 @@ def run_server(
         options: `ServerOptions`.
     """
     capacity = full_depth_capacity(workload, options)
-    variants = dict(_variants(workload, settings, options))
-    for load in options.loads:
-        rate = load * capacity
-        rng = np.random.default_rng(options.seed)
-        arrivals = np.cumsum(rng.exponential(1 / rate, options.num_arrivals))
-        for (variant, name), (answer, setting) in variants.items():
-            seconds = play(
-                answer, arrivals, workload.num_rows, options.max_batch_size
-            )
-            p50, p90, p99 = np.percentile(1e3 * seconds, [50, 90, 99])
-            yield ServerRecord(
-                workload.name,
-                options.precision,
-                options.deadline_ms,
-                variant,
-                name,
-                load,
-                rate,
-                options.num_arrivals,
-                *(getattr(setting, x) for x in _OF_SETTING),
-                float(np.mean(1e3 * seconds <= options.deadline_ms)),
-                p50,
-                p90,
-                p99,
-            )
+    with contextlib.ExitStack() as stack:
+        variants = dict(_variants(workload, settings, options))
+        variants |= _engines(workload, settings, options, stack)
+        for load in options.loads:
+            rate = load * capacity
+            rng = np.random.default_rng(options.seed)
+            gaps = rng.exponential(1 / rate, options.num_arrivals)
+            for (variant, name), (run, setting) in variants.items():
+                seconds = run(np.cumsum(gaps))
+                yield ServerRecord(
+                    workload.name,
+                    options.precision,
+                    options.deadline_ms,
+                    variant,
+                    name,
+                    load,
+                    rate,
+                    options.num_arrivals,
+                    *(getattr(setting, x) for x in _OF_SETTING),
+                    *_summary(seconds, options.deadline_ms, variant),
+                )
+
+
+def _summary(
+    seconds: np.ndarray, deadline_ms: float, variant: str
+) -> tuple[float | None, ...]:
+    """The fields of `ServerRecord` from `share_on_time` on."""
+    on_time = float(np.mean(1e3 * seconds <= deadline_ms))
+    is_answered = np.isfinite(seconds)
+    percentiles = [None] * 3
+    if is_answered.any():
+        answered = 1e3 * seconds[is_answered]
+        percentiles = np.percentile(answered, [50, 90, 99]).tolist()
+    unanswered = None
+    if variant in ENGINES:
+        unanswered = float(np.mean(~is_answered))
+    return on_time, *percentiles, unanswered
 
 
 _OF_SETTING = ("accuracy", "mean_depth", "flops_speedup")
@@ -145,7 +164,7 @@ def full_depth_capacity(workload: Workload, options: ServerOptions) -> float:
 
 def _variants(
     workload: Workload, settings: Sequence[Setting], options: ServerOptions
-) -> Iterator[tuple[tuple[str, str], tuple[Answer, Setting]]]:
+) -> Iterator[tuple[tuple[str, str], tuple[Play, Setting]]]:
     model, inputs = workload.model, workload.inputs
     lengths = workload.trace.lengths
     last = model.config.num_hidden_layers - 1
@@ -155,15 +174,47 @@ def _variants(
         batch = cut(inputs, int(lengths[rows].max()), rows)
         return static.run(batch)["logits"].numpy()
 
-    yield (FULL_DEPTH, "full depth"), (full_depth, workload.cut_at(last))
+    def played(answer: Answer) -> Play:
+        size = options.max_batch_size
+        return lambda arrivals: play(answer, arrivals, workload.num_rows, size)
+
+    yield (
+        (FULL_DEPTH, "full depth"),
+        (played(full_depth), workload.cut_at(last)),
+    )
     builder = Builder(model, options.precision)
     for kind in options.drivers:
+        if kind in ENGINES:
+            continue
         driver = builder.driver(kind, options.max_batch_size)
         for setting in settings:
             speeds = np.broadcast_to(setting.speed, [workload.num_rows])
-
             answer = functools.partial(_answer, driver, workload, speeds)
-            yield (kind, setting.name), (answer, setting)
+            yield (kind, setting.name), (played(answer), setting)
+
+
+def _engines(
+    workload: Workload,
+    settings: Sequence[Setting],
+    options: ServerOptions,
+    stack: contextlib.ExitStack,
+) -> Iterator[tuple[tuple[str, str], tuple[Play, Setting]]]:
+    """Warm engines, which `stack` stops."""
+    builder = Builder(workload.model, options.precision)
+    depth = workload.model.config.num_hidden_layers
+    for kind in options.drivers:
+        if kind not in ENGINES:
+            continue
+        mine = settings
+        if kind == "engine at full depth":
+            mine = [workload.cut_at(depth - 1)]
+        for setting in mine:
+            engine = build_engine(kind, builder, depth, options.max_batch_size)
+            stack.enter_context(engine)
+            engine.warm_up(int(workload.trace.lengths.max()))
+            seconds = options.deadline_ms / 1e3
+            loop = OpenLoop(engine, workload, setting, seconds)
+            yield (kind, setting.name), (loop.play, setting)
 
 
 def _answer(

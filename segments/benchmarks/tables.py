@@ -78,6 +78,7 @@ COLUMNS: Mapping[str, Sequence[tuple[str, str, Cell]]] = {
         ("rows/s", "arrivals_per_second", _number(1)),
         ("accuracy %", "accuracy", _percent),
         ("on time %", "share_on_time", _percent),
+        ("unanswered %", "share_unanswered", _percent),
         ("p50 ms", "p50_ms", _number(1)),
         ("p90", "p90_ms", _number(1)),
         ("p99", "p99_ms", _number(1)),
@@ -134,7 +135,7 @@ def columns_of(records: Sequence[Record]) -> dict[str, list[str]]:
     """
     columns = {}
     for title, field, cell in COLUMNS[records[0]["scenario"]]:
-        values = [record[field] for record in records]
+        values = [record.get(field) for record in records]
         if any(value is not None for value in values):
             columns[title] = [
                 _MISSING if value is None else cell(value) for value in values

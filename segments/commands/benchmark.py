@@ -6,7 +6,8 @@
         --peers=all
 
 `offline` has all rows at once, `single_stream` one after another, `server`
-at random times with a deadline. `full_depth` times fixed shapes at
+at random times with a deadline, to drivers or to engines that admit and shed.
+`full_depth` times fixed shapes at
 `speed=0`, `cost_table` every segment alone; `precision` compares bfloat16
 with float32, `endurance` ten times the rows with the rows; `loadgen` is
 MLPerf's LoadGen as the client, in its three scenarios. Without
@@ -32,6 +33,7 @@ from fastbert_tf.commands.launch import launch
 from fastbert_tf.output_file import check_output_file
 from fastbert_tf.report import format_table
 
+from ..benchmarks.open_loop import ENGINES
 from ..benchmarks.peers import PEERS
 from ..benchmarks.records import write_records
 from ..benchmarks.runs import SCENARIOS, BenchmarkOptions, run_benchmark
@@ -56,7 +58,11 @@ _TEXTS = (
     ("output", None, "JSON lines file to write."),
 )
 _LISTS = (
-    ("drivers", "driver,pooled", f"Of {', '.join(DRIVERS)}, by commas."),
+    (
+        "drivers",
+        "driver,pooled",
+        f"Of {', '.join((*DRIVERS, *ENGINES))}, by commas.",
+    ),
     ("precisions", "float32", f"Of {', '.join(PRECISIONS)}."),
     ("batch_sizes", "32", "Rows that run together."),
     ("speeds", "", "Speeds in [0, 1]."),
@@ -145,7 +151,8 @@ def parse_options(values: flags.FlagValues) -> BenchmarkOptions:
         for field in dataclasses.fields(BenchmarkOptions)
         if field.name in values and field.name not in parsed
     }
-    plain["drivers"] = _chosen("drivers", values.drivers, DRIVERS)
+    drivers = (*DRIVERS, *ENGINES)
+    plain["drivers"] = _chosen("drivers", values.drivers, drivers)
     plain["precisions"] = _chosen("precisions", values.precisions, PRECISIONS)
     peers = PEERS if values.peers == ["all"] else values.peers
     plain["peers"] = _chosen("peers", peers, PEERS)

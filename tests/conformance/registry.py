@@ -221,6 +221,7 @@ ELSEWHERE = {
     "simulate_exits": "exits_test.py: NumPy, the oracle itself",
     "Driver": "driver_test.py: a loop in Python over segments",
     "PooledDriver": "drivers_test.py: a loop in Python over segments",
+    "PooledEngine": "pooled_engine_test.py: a thread over segments",
     "SegmentPlan": "segment_plan_test.py: exits",
     "CostTable": "costs_test.py: seconds",
     "measure_costs": "costs_test.py: seconds",

@@ -1,0 +1,73 @@
+"""Runs an engine's plans, and keeps the tensors of the rows that wait."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from fastbert_tf.inputs import INPUT_NAMES
+
+from .compaction import Compaction, Rows
+from .engine_requests import RowTable
+from .scheduler import Plan
+from .segment import Segment
+from .step import Step, start_step
+from .survivor_pool import SurvivorPool
+
+
+class EngineExecutor:
+    """Runs segments on rows of a `RowTable`, from one thread.
+
+    Args:
+        segments: list of `Segment` in order.
+        table: `RowTable`.
+    """
+
+    def __init__(self, segments: Sequence[Segment], table: RowTable) -> None:
+        self.segments = segments
+        self._table = table
+        self._pools = defaultdict(SurvivorPool)
+        self._compaction = Compaction(
+            table.config.hidden_size, segments[0].precision
+        )
+
+    def launch(self, plan: Plan) -> Step:
+        """Starts a plan; nothing is waited for."""
+        inputs = None
+        if plan.segment == 0:
+            given = [self._table.inputs[row_id] for row_id in plan.row_ids]
+            stacked = tf.unstack(tf.constant(np.stack(given, 1)))
+            inputs = dict(zip(INPUT_NAMES, stacked, strict=True))
+            mask = inputs["padding_mask"]
+            rows = Rows(None, mask, np.array(plan.row_ids))
+        else:
+            pool = self._pools[plan.segment, plan.bucket]
+            rows = pool.take(plan.row_ids)
+        segment = self.segments[plan.segment]
+        speed = self._table.speed[rows.row_ids]
+        return start_step(segment, rows, speed, inputs)
+
+    def collect(self, plan: Plan, step: Step) -> list[int]:
+        """Waits for a plan, keeps its answers, and pools its survivors.
+
+        Returns:
+            ids of the rows that leave.
+        """
+        leaves = np.asarray(step.leaves)
+        row_ids = step.rows.row_ids
+        index = self.segments[plan.segment].index
+        answers = leaves
+        if step.outputs:
+            answers = leaves | self._table.keeps_deepest[row_ids]
+        self._table.answers.add(row_ids, answers, step.outputs, index)
+        rows = self._compaction.survivors(step.rows, leaves)
+        self._pools[plan.segment + 1, plan.bucket].add(rows)
+        return row_ids[leaves].tolist()
+
+    def drop(self, plan: Plan) -> None:
+        """Forgets rows that wait and will not run."""
+        pool = self._pools[plan.segment, plan.bucket]
+        pool.drop(plan.row_ids)

@@ -1,0 +1,96 @@
+"""Engines under load: what is counted, not how fast it is."""
+
+import numpy as np
+import pytest
+
+from fastbert_tf.segments.benchmarks.open_loop import (
+    ENGINES,
+    OpenLoop,
+    build_engine,
+    check_engines,
+)
+from fastbert_tf.segments.benchmarks.server import ServerOptions, run_server
+from fastbert_tf.segments.benchmarks.variants import Builder
+from fastbert_tf.segments.benchmarks.workload import Workload, forced_workload
+
+from ...tiny_models import NUM_BLOCKS, tiny_config
+
+LENGTHS = np.array([3, 11, 5, 2, 7, 7, 4, 9, 1, 10])
+
+
+@pytest.fixture(scope="module")
+def workload() -> Workload:
+    return forced_workload(tiny_config(), LENGTHS)
+
+
+@pytest.fixture(scope="module")
+def builder(workload: Workload) -> Builder:
+    return Builder(workload.model, "float32")
+
+
+def test_engines_differ_in_what_runs_together(builder: Builder) -> None:
+    with_pools, by_rows, whole = (
+        build_engine(kind, builder, NUM_BLOCKS, 8) for kind in ENGINES
+    )
+    assert (with_pools.max_batch_size, len(with_pools.segments)) == (8, 4)
+    assert (by_rows.max_batch_size, len(by_rows.segments)) == (1, 4)
+    assert (whole.max_batch_size, len(whole.segments)) == (8, 1)
+
+
+def test_seconds_count_from_the_intended_arrival(
+    builder: Builder, workload: Workload
+) -> None:
+    """By a clock that stands still but when the sender sleeps."""
+    now, sleeps = [5.0], []
+
+    def sleep(seconds: float) -> None:
+        sleeps.append(seconds)
+        now[0] += seconds
+
+    engine = build_engine("engine", builder, NUM_BLOCKS, 8)
+    setting = workload.at_histogram((1, 1, 1, 1))
+    loop = OpenLoop(engine, workload, setting, 60.0, lambda: now[0], sleep)
+    with engine:
+        seconds = loop.play(np.array([1.0, 1.0, 4.0]))
+    assert sleeps == [1.0, 3.0]
+    # An answer may come while the sender sleeps, which takes no time here.
+    assert set(seconds.tolist()) <= {0.0, 3.0}
+
+
+def test_rows_refused_take_for_ever(
+    builder: Builder, workload: Workload
+) -> None:
+    engine = build_engine("engine", builder, NUM_BLOCKS, 8)
+    loop = OpenLoop(engine, workload, workload.at_speed(0.0), -1.0)
+    with engine:
+        seconds = loop.play(np.zeros(3))
+    assert seconds.tolist() == [np.inf] * 3
+
+
+def test_a_server_run_has_every_engine_at_every_load(
+    workload: Workload,
+) -> None:
+    setting = workload.at_histogram((1, 1, 1, 1))
+    options = ServerOptions(
+        loads=(0.01, 0.02),
+        max_batch_size=2,
+        num_arrivals=10,
+        deadline_ms=1e6,
+        drivers=ENGINES,
+    )
+    records = list(run_server(workload, [setting], options))
+    assert [x.variant for x in records[1:4]] == list(ENGINES)
+    assert {x.share_on_time for x in records} == {1.0}
+    assert [x.share_unanswered for x in records[:4]] == [None, 0.0, 0.0, 0.0]
+    assert [x.setting for x in records[1:4]] == [
+        "depth 2.50",
+        "depth 2.50",
+        "speed 0",
+    ]
+
+
+def test_scenarios_without_deadlines_have_no_engines() -> None:
+    check_engines("server", ENGINES)
+    check_engines("offline", ("driver",))
+    with pytest.raises(ValueError, match="--scenario=offline has no engines"):
+        check_engines("offline", ("driver", "engine"))
