@@ -1,0 +1,103 @@
+"""How does a bundle answer over HTTP, under load and in time?
+
+    fastbert-serve --bundle_dir=bundle/ --port=8000
+    curl localhost:8000/v1/models/fastbert:predict \\
+        -d '{"instances": ["a text", {"text": "another", "speed": 0.2}]}'
+
+Speaks the Open Inference Protocol v2 (`/v2/...`) and the predict form of
+TensorFlow Serving's REST API (`/v1/models/...`), has Prometheus metrics at
+`/metrics`, and a page to try it at `/`. It is ready (`/v2/health/ready`) once
+it is warm, and says so on stderr. SIGTERM and SIGINT end it when what is
+inside is answered, a second one at once.
+
+A request may name a `speed`, a `deadline_millis` from its arrival, and what
+it wants past the deadline: `late=error`, which is the default, or
+`late=deepest`, the answer of the deepest exit reached, flagged `is_late`.
+Requests above what can be held get 503 with Retry-After.
+"""
+
+from collections.abc import Sequence
+
+from absl import app, flags
+
+from fastbert_tf.commands.launch import launch
+from fastbert_tf.segments.pooled_engine import PooledEngine
+
+from ..server.metrics import Metrics
+from ..server.running import Server, open_port
+from ..server.served_model import ServedModel
+from ..server.service import Limits, Service
+
+_DEFAULTS = Limits()
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Adds the flags of this command; not done by importing it."""
+
+    def number(name: str, default: int | None, help_: str) -> None:
+        flags.DEFINE_integer(name, default, help_, 1, flag_values=values)
+
+    flags.DEFINE_string(
+        "bundle_dir", None, "Folder that fastbert-export wrote.", values
+    )
+    flags.mark_flag_as_required("bundle_dir", values)
+    flags.DEFINE_integer(
+        "port", 8000, "To listen at; 0 for any that is free.", 0, 65535, values
+    )
+    flags.DEFINE_string(
+        "host", "127.0.0.1", "Address to listen at; 0.0.0.0 for all.", values
+    )
+    flags.DEFINE_string("model_name", "fastbert", "In the paths.", values)
+    number("max_batch_size", 32, "Rows run together.")
+    number(
+        "max_enqueued_rows",
+        _DEFAULTS.max_enqueued_rows,
+        "Rows inside at once; requests above them get 503.",
+    )
+    number("deadline_millis", None, "For requests that name none.")
+    number("max_body_bytes", _DEFAULTS.max_body_bytes, "Of one request.")
+    number("max_connections", _DEFAULTS.max_connections, "Open at once.")
+    number(
+        "drain_seconds",
+        _DEFAULTS.drain_seconds,
+        "For answering what is inside once asked to leave.",
+    )
+
+
+def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
+    if len(argv) > 1:
+        raise app.UsageError(f"Not a flag: {' '.join(argv[1:])}")
+    with open_port(values.host, values.port) as port:
+        model = ServedModel.load(values.bundle_dir, values.model_name)
+        exits = model.manifest.plan.exits
+        metrics = Metrics(model.manifest.segment_names, exits)
+        engine = PooledEngine(
+            model.segments,
+            max_batch_size=values.max_batch_size,
+            max_enqueued_rows=values.max_enqueued_rows,
+            observer=metrics,
+        )
+        server = Server(Service(model, engine, metrics, _limits(values)))
+        host, number = port.getsockname()[:2]
+        print(f"{model.name} at http://{host}:{number}/, warming", flush=True)
+        server.serve_on(port)
+
+
+def _limits(values: flags.FlagValues) -> Limits:
+    millis = values.deadline_millis
+    return Limits(
+        deadline_seconds=None if millis is None else millis / 1000,
+        max_enqueued_rows=values.max_enqueued_rows,
+        max_body_bytes=values.max_body_bytes,
+        max_connections=values.max_connections,
+        drain_seconds=values.drain_seconds,
+    )
+
+
+def run() -> None:
+    """The console script."""
+    launch(main, define_flags)
+
+
+if __name__ == "__main__":
+    run()

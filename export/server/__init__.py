@@ -1,0 +1,1 @@
+"""The server: a bundle behind HTTP, in two protocols, with a page."""

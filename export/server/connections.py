@@ -1,0 +1,61 @@
+"""HTTP connections: none is held open by sending nothing, none is logged."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+
+def timed_protocol(seconds: float) -> type[H11Protocol]:
+    """uvicorn's protocol, closing where the head of a request is late.
+
+    uvicorn has a time for the next request on a connection to begin, but
+    none for the first, and none for a head that has begun.
+
+    Args:
+        seconds: float, from the connection, or from the first byte of a later
+            request, to the end of the head.
+    """
+
+    class TimedProtocol(H11Protocol):
+        """With a timer that runs while a head is awaited."""
+
+        def __init__(self, *arguments: Any, **named: Any) -> None:
+            super().__init__(*arguments, **named)
+            self.access_log = False  # Paths are of clients.
+            self._timer = None
+
+        def connection_made(self, transport: asyncio.Transport) -> None:
+            super().connection_made(transport)
+            self._watch()
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            self._watch()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._stop_timer()
+            super().connection_lost(exc)
+
+        def _watch(self) -> None:
+            if self._in_request():
+                self._stop_timer()
+            elif self._timer is None:
+                self._timer = self.loop.call_later(seconds, self._close)
+
+        def _in_request(self) -> bool:
+            return self.cycle is not None and not self.cycle.response_complete
+
+        def _stop_timer(self) -> None:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+
+        def _close(self) -> None:
+            self._timer = None
+            if not self._in_request():
+                self.transport.close()
+
+    return TimedProtocol

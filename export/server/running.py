@@ -1,0 +1,127 @@
+"""The server's life: a port, warming, serving, draining."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from types import FrameType
+
+import uvicorn
+from starlette.applications import Starlette
+
+from .app import create_app
+from .connections import timed_protocol
+from .service import Service
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def open_port(host: str, port: int) -> socket.socket:
+    """A socket that listens; connections wait until they are served.
+
+    Args:
+        host: str, an address of this machine.
+        port: int; 0 for any that is free.
+
+    Raises:
+        OSError: it cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as error:
+        raise OSError(
+            f"Port {port} of {host} cannot be opened: {error.strerror}. "
+            "Expected: a free port of this machine. Pass another --port or "
+            "--host."
+        ) from error
+
+
+class Server(uvicorn.Server):
+    """Serves until SIGINT or SIGTERM, then answers what is inside.
+
+    A second signal ends the process at once. The engine is started and warmed
+    beside the server, which is not ready before that, nor once it drains.
+
+    Args:
+        service: `Service` whose engine has not been started.
+    """
+
+    def __init__(self, service: Service) -> None:
+        limits = service.limits
+        config = uvicorn.Config(
+            create_app(service, self._life),
+            http=timed_protocol(limits.header_seconds),
+            interface="asgi3",
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            server_header=False,
+            limit_concurrency=limits.max_connections,
+            timeout_graceful_shutdown=limits.drain_seconds,
+        )
+        super().__init__(config)
+        self._service = service
+        self._failure = None
+
+    def serve_on(self, port: socket.socket) -> None:
+        """Serves a port of `open_port`, to the end.
+
+        Raises:
+            Exception: what ended the warm-up.
+        """
+        self._service.engine.start()
+        self.run(sockets=[port])
+        if self._failure is not None:
+            raise self._failure
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Handles both signals; uvicorn's raises them again at the end."""
+        if threading.current_thread() is not threading.main_thread():
+            yield  # Signals are the main thread's.
+            return
+        before = {s: signal.signal(s, self.handle_exit) for s in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Drains; the second time leaves."""
+        if self.should_exit:
+            os._exit(128 + sig)
+        self._service.is_draining = True
+        self.should_exit = True
+
+    @contextlib.asynccontextmanager
+    async def _life(self, app: Starlette) -> AsyncIterator[None]:
+        """Around the application."""
+        warming = asyncio.create_task(self._warm_up())
+        yield
+        _say("draining")
+        await asyncio.to_thread(self._service.stop)
+        warming.cancel()
+        _say("stopped")
+
+    async def _warm_up(self) -> None:
+        start = time.monotonic()
+        try:
+            await asyncio.to_thread(self._service.warm_up)
+        except Exception as error:
+            self._failure = error
+            self.should_exit = True
+            return
+        _say(f"ready after {time.monotonic() - start:.1f} s of warming")
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,182 @@
+"""From what a request asks to what it is answered, with the engine behind."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import time
+from collections.abc import Callable
+from typing import Any
+
+from fastbert_tf.segments.pooled_engine import (
+    DeadlineExceeded,
+    Overloaded,
+    PooledEngine,
+    SegmentFailed,
+)
+
+from .errors import RequestError, log_failure, overloaded
+from .explaining import explain
+from .metrics import Metrics
+from .query import Query
+from .reply import Columns, columns
+from .served_model import ServedModel
+from .workers import Workers
+
+_SECONDS_TO_WARM = 5
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What one client, and all of them, may take.
+
+    Args:
+        deadline_seconds: float, of requests that name none; None for no
+            deadline.
+        max_enqueued_rows: int, inside the engine at once.
+        max_body_bytes: int, of one request.
+        max_bodies: int, bodies of that size that may be held at once.
+        max_waiting_requests: int, whose texts are being encoded or wait for
+            that.
+        max_connections: int, open at once.
+        header_seconds: float, for sending the head of a request.
+        body_seconds: float, for sending its body.
+        send_seconds: float, for taking a part of the answer.
+        drain_seconds: int, for answering what is inside before leaving.
+    """
+
+    deadline_seconds: float | None = None
+    max_enqueued_rows: int = 1024
+    max_body_bytes: int = 4 << 20
+    max_bodies: int = 16
+    max_waiting_requests: int = 64
+    max_connections: int = 1024
+    header_seconds: float = 10.0
+    body_seconds: float = 20.0
+    send_seconds: float = 20.0
+    drain_seconds: int = 30
+
+
+class Service:
+    """Answers queries of one model.
+
+    Args:
+        model: `ServedModel`.
+        engine: `PooledEngine` over the same segments.
+        metrics: `Metrics`, the engine's observer.
+        limits: `Limits`.
+    """
+
+    def __init__(
+        self,
+        model: ServedModel,
+        engine: PooledEngine,
+        metrics: Metrics,
+        limits: Limits,
+    ) -> None:
+        self.model = model
+        self.engine = engine
+        self.metrics = metrics
+        self.limits = limits
+        self.is_draining = False
+        waiting = limits.max_waiting_requests
+        self._readers = Workers(2, waiting, "encode")
+        self._explainers = Workers(1, 4, "explain")
+        metrics.watch_pools(lambda: engine.pool_sizes)
+
+    @property
+    def state(self) -> str:
+        """`LOADING`, `AVAILABLE` or `UNLOADING`."""
+        if self.is_draining:
+            return "UNLOADING"
+        return "AVAILABLE" if self.engine.is_ready else "LOADING"
+
+    @property
+    def is_ready(self) -> bool:
+        """Warm, and not about to leave."""
+        return self.state == "AVAILABLE"
+
+    def check_warm(self) -> None:
+        """Refuses requests before the engine is warm."""
+        if not self.engine.is_ready:
+            raise overloaded("The model is not warm yet.", _SECONDS_TO_WARM)
+
+    async def answer(
+        self, read: Callable[[], tuple[Query, Any]], arrived: float
+    ) -> tuple[Columns, Any]:
+        """The outputs of a query, and what `read` gave beside it.
+
+        If the caller is cancelled, the rows leave the engine.
+
+        Args:
+            read: gives the query; run on a thread.
+            arrived: float, `time.monotonic()` when the request came.
+
+        Raises:
+            RequestError: it gets no answer.
+        """
+        query, extra, inputs, truncated = await self._readers.call(
+            self._encode, read
+        )
+        speed = query.speed
+        if speed is None:
+            speed = self.model.manifest.usage.speed
+        left = query.deadline_seconds
+        if left is None:
+            left = self.limits.deadline_seconds
+        if left is not None:
+            left -= time.monotonic() - arrived
+        if left is not None and left <= 0:
+            self.metrics.rejected("deadline")
+            raise _expired()
+        try:
+            future = self.engine.submit(inputs, speed, left, query.late)
+            answer = await asyncio.wrap_future(future)
+        except Overloaded as error:
+            raise overloaded(
+                "The server has more to do than it can.",
+                error.retry_after_seconds,
+            ) from error
+        except DeadlineExceeded as error:
+            raise _expired() from error
+        except SegmentFailed as error:
+            log_failure(error.__cause__ or error)
+            raise RequestError(500, "A segment failed on the rows.") from error
+        labels = self.model.manifest.labels
+        reply = columns(answer.result, answer.is_late, truncated, labels)
+        return reply, extra
+
+    async def explain(self, read: Callable[[], Query]) -> dict[str, Any]:
+        """What every exit says of one text; see `explain`."""
+        return await self._explainers.call(lambda: explain(self.model, read()))
+
+    def warm_up(self) -> None:
+        """Runs all that requests may need."""
+        preprocessor = self.model.preprocessor
+        pairs = self.model.manifest.usage.pairs
+        if pairs is not True:
+            preprocessor.encode([""])
+        if pairs is not False:
+            preprocessor.encode([""], [""])
+        self.engine.warm_up(preprocessor.sequence_length)
+
+    def stop(self) -> None:
+        """Answers what is inside, and ends the threads."""
+        self.engine.stop(self.limits.drain_seconds)
+        self._readers.stop()
+        self._explainers.stop()
+
+    def _encode(self, read: Callable[[], tuple[Query, Any]]) -> tuple:
+        query, extra = read()
+        limit = self.limits.max_enqueued_rows
+        if len(query.texts) > limit:
+            raise RequestError(
+                413,
+                f"A request may have {limit} rows at most. Received: "
+                f"{len(query.texts)}. Send them in parts.",
+            )
+        return query, extra, *self.model.encode(query)
+
+
+def _expired() -> RequestError:
+    return RequestError(504, "The deadline passed before an answer.")

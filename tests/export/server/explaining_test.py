@@ -1,0 +1,47 @@
+"""What every exit says of one text."""
+
+import numpy as np
+import pytest
+
+from fastbert_tf import FastBertClassifier
+from fastbert_tf.exits import simulate_exits
+from fastbert_tf.export.server.errors import RequestError
+from fastbert_tf.export.server.explaining import explain
+from fastbert_tf.export.server.query import Query
+from fastbert_tf.export.server.served_model import ServedModel
+from fastbert_tf.flops import count_flops
+
+
+def test_every_exit_says_what_the_model_says(
+    served_model: ServedModel, models: list[FastBertClassifier]
+) -> None:
+    text = "a very good film . one two three four"
+    seen = explain(served_model, Query([text]))
+    logits = models[1].exit_logits(served_model.preprocessor([text]))
+    assert (seen["length"], seen["truncated"]) == (9, True)
+    assert [x["exit_index"] for x in seen["exits"]] == [0, 1]
+    for one, said in zip(logits, seen["exits"], strict=True):
+        expected = simulate_exits(one[None], 0.0)
+        np.testing.assert_allclose(
+            said["probabilities"], expected.probabilities[0], atol=1e-5
+        )
+        assert said["label_id"] == expected.labels[0]
+        assert said["uncertainty"] == pytest.approx(
+            expected.uncertainty[0], abs=1e-5
+        )
+
+
+def test_flops_are_those_of_a_row_that_leaves_there(
+    served_model: ServedModel,
+) -> None:
+    seen = explain(served_model, Query(["dull"]))
+    flops = count_flops(served_model.config, 3)
+    first, last = (x["flops_speedup"] for x in seen["exits"])
+    assert first == pytest.approx(flops.full_depth / flops.leaving_at(0))
+    assert last == pytest.approx(flops.full_depth / flops.leaving_at(1))
+    assert last < 1 < first
+
+
+def test_a_text_alone_has_no_second(served_model: ServedModel) -> None:
+    with pytest.raises(RequestError, match="text_b"):
+        explain(served_model, Query(["a"], ["b"]))
