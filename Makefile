@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 INSTALLED = $(VENV)/.installed
+# Tests of one file share models, so a file goes to one process as a whole.
+PARALLEL = -n 2 --dist loadfile
 # Most of what is installed is never imported, so it is not compiled ahead.
 QUIETLY = --quiet --disable-pip-version-check --no-compile
 
@@ -13,10 +15,10 @@ demo: venv
 	$(BIN)/fastbert-demo --work_dir=demo
 
 test: venv
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(PARALLEL)
 
 slow: venv
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest $(PARALLEL) -m slow
 
 lint: venv
 	$(BIN)/ruff check .

@@ -16,9 +16,9 @@ def test_every_command_named_is_installed() -> None:
     setup = configparser.ConfigParser()
     setup.read(_SETUP, encoding="utf-8")
     scripts = setup["options.entry_points"]["console_scripts"]
-    installed = set(re.findall(r"^(fastbert-\w+) =", scripts, re.MULTILINE))
+    installed = set(re.findall(r"^(fastbert-[\w-]+) =", scripts, re.MULTILINE))
     text = README.read_text(encoding="utf-8")
-    assert set(re.findall(r"fastbert-(?!tf)\w+", text)) == installed
+    assert set(re.findall(r"fastbert-(?!tf)[\w-]+", text)) == installed
 
 
 def test_every_flag_named_exists() -> None:

@@ -19,7 +19,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple, TextIO
+from typing import NamedTuple, TextIO
 
 from absl import app, flags
 
@@ -34,6 +34,7 @@ from fastbert_tf.tables import TableReader
 
 from ..loading import load_preprocessor, load_segments
 from ..manifest import read_manifest
+from ..records import records
 
 # Batches read and encoded at once: rows of one length meet in them, and the
 # last batches of a chunk, which are not full, are few.
@@ -214,37 +215,6 @@ def _chunks(texts: Iterator[Text], size: int) -> Iterator[list[Text]]:
 def _pairs(chunk: list[Text]) -> list[str] | None:
     """The second texts; the reader has seen to it that all rows have one."""
     return None if chunk[0].text_b is None else [row.text_b for row in chunk]
-
-
-def records(
-    prediction: Prediction, labels: Sequence[str] | None
-) -> Iterator[dict[str, Any]]:
-    """The JSON object of every row."""
-    result, truncated = prediction
-    for i, is_valid in enumerate(result.is_valid):
-        if not is_valid:
-            yield {
-                "label": None,
-                "error": "the logits are not finite at any exit",
-                "exit_index": int(result.exit_index[i]),
-                "truncated": bool(truncated[i]),
-            }
-            continue
-        label = int(result.labels[i])
-        probabilities = [_rounded(p) for p in result.probabilities[i]]
-        yield {
-            "label": labels[label] if labels else label,
-            "probability": probabilities[label],
-            "probabilities": probabilities,
-            "uncertainty": _rounded(result.uncertainty[i]),
-            "exit_index": int(result.exit_index[i]),
-            "truncated": bool(truncated[i]),
-        }
-
-
-def _rounded(value: Any) -> float:
-    """Seven digits, all that float32 holds."""
-    return float(f"{float(value):.7g}")
 
 
 @contextlib.contextmanager

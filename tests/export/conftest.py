@@ -1,6 +1,7 @@
 """A bundle of each precision, made once and left as it is."""
 
 import pathlib
+import shutil
 
 import pytest
 
@@ -81,3 +82,22 @@ def served_bundle(
         serving=True,
     )
     return bundle
+
+
+@pytest.fixture
+def bundle_copy(bundle: pathlib.Path, tmp_path: pathlib.Path) -> pathlib.Path:
+    """A copy of the bundle of float32, to be damaged."""
+    return shutil.copytree(bundle, tmp_path / "copied bundle")
+
+
+@pytest.fixture(scope="session")
+def pair_bundle(
+    tmp_path_factory: pytest.TempPathFactory,
+    models: list[FastBertClassifier],
+    preprocessor: TextPreprocessor,
+) -> pathlib.Path:
+    """A bundle of a model of pairs."""
+    path = tmp_path_factory.mktemp("pairs") / "bundle"
+    usage = Usage(speed=0.25, pairs=True)
+    export_segments(models[1], path, preprocessor, LABELS, usage=usage)
+    return path

@@ -1,0 +1,96 @@
+"""What does a trained FastBERT say to a corpus, on one machine or on many?
+
+    pip install 'fastbert-tf[beam]'
+    fastbert-score-beam --bundle_dir=bundle/ --input_path='corpus/*.tsv' \\
+        --output_path=scores/ --speed=0.5 -- --direct_num_workers=2 \\
+        --direct_running_mode=multi_processing
+
+Runs an Apache Beam pipeline over the files that match, TSV, CSV, JSONL or
+Parquet with `text_a` and, for pairs, `text_b`, and writes what
+`fastbert-predict --bundle_dir` answers, in shards, in no order: each row
+also has its `file` and its `line` (in Parquet its row, from 1), by which it
+can be sorted. `scores.json`, there once the rest is, counts the rows. An
+output folder that is already there is replaced as a whole.
+
+Flags behind `--` are Beam's: its runner, that runner's workers. By default
+the direct runner works here, on one thread, and holds the corpus in memory.
+"""
+
+import importlib.util
+from collections.abc import Sequence
+
+from absl import app, flags
+
+from fastbert_tf.commands.launch import launch
+
+from ..scoring import Scoring, score
+from ..scoring.settings import OUTPUT_FORMATS
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """Adds the flags of this command; not done by importing it."""
+    for name, help_ in (
+        ("bundle_dir", "Folder that fastbert-export wrote, on every worker."),
+        ("input_path", "File, or pattern of files."),
+        ("output_path", "Folder to write; answers there are replaced."),
+    ):
+        flags.DEFINE_string(name, None, help_, values, required=True)
+    flags.DEFINE_enum(
+        "output_format",
+        OUTPUT_FORMATS[0],
+        OUTPUT_FORMATS,
+        "Of the answers.",
+        values,
+    )
+    flags.DEFINE_float(
+        "speed",
+        None,
+        "Leave when the uncertainty is under it; 0 never. Default: what the "
+        "bundle says.",
+        flag_values=values,
+    )
+    for name, default, lowest, help_ in (
+        ("batch_size", 32, 1, "Rows run together."),
+        ("num_shards", 0, 0, "Files to write; 0: as the runner likes."),
+        ("max_bad_rows", 0, 0, "Malformed rows to set aside in each file."),
+    ):
+        flags.DEFINE_integer(
+            name, default, help_, lower_bound=lowest, flag_values=values
+        )
+
+
+def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
+    if not all(argument.startswith("--") for argument in argv[1:]):
+        raise app.UsageError(f"Not a flag: {' '.join(argv[1:])}")
+    if importlib.util.find_spec("apache_beam") is None:
+        raise ImportError(
+            "Scoring on Beam needs Apache Beam, which is not installed. Run "
+            "`pip install 'fastbert-tf[beam]'`, or use fastbert-predict."
+        )
+    summary = score(
+        Scoring(
+            bundle_dir=values.bundle_dir,
+            input_path=values.input_path,
+            output_path=values.output_path,
+            output_format=values.output_format,
+            speed=values.speed,
+            batch_size=values.batch_size,
+            num_shards=values.num_shards,
+            max_bad_rows=values.max_bad_rows,
+            beam_options=tuple(argv[1:]),
+        )
+    )
+    print(
+        f"{values.output_path}: {summary.num_rows:,} rows, "
+        f"{summary.num_bad_rows:,} bad, mean depth {summary.mean_depth:.2f} "
+        f"at speed {summary.speed:g}"
+    )
+
+
+def run() -> None:
+    """The console script."""
+    launch(main, define_flags)
+
+
+if __name__ == "__main__":
+    run()
