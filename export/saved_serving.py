@@ -76,7 +76,7 @@ def save_serving(
         name: answering.function(name, signature["inputs"])
         for name, signature in table.items()
     }
-    module.signature_functions = signatures
+    module.answering = list(signatures.values())
     tf.saved_model.save(module, folder, signatures=signatures)
     _set_method(folder, CLASSIFY, _CLASSIFY_METHOD)
     write_warmup(folder, table, network.lengths)

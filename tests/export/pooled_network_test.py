@@ -135,7 +135,9 @@ def test_without_room_a_call_is_refused_and_the_next_is_answered(
 def test_a_call_of_too_many_rows_is_an_invalid_argument(
     model: FastBertClassifier,
 ) -> None:
-    function = network(model, "rows", max_batch_size=8)
+    function = network(
+        model, "rows", max_execution_batch_size=8, max_batch_size=8
+    )
     with pytest.raises(tf.errors.InvalidArgumentError, match="batch size"):
         ask(function, tiny_inputs(9, 16), 0.0)
 
