@@ -96,12 +96,7 @@ def export_segments(
     path = os.path.abspath(path)
     check_bundle_path(path)
     check_precision(precision)
-    check_labels(labels, model.config.num_classes)
-    check_preprocessor(
-        preprocessor.vocab_size, preprocessor.sequence_length, model.config
-    )
-    for name, weight in model.named_weights().items():
-        check_finite(np.asarray(weight.value, np.float32), name, "the model")
+    _check_model(model, preprocessor, labels)
     if serving:
         check_can_write_warmup()
     plan = plan or SegmentPlan.every_exit(model.config.num_hidden_layers)
@@ -135,6 +130,19 @@ def export_segments(
         ) as file:
             file.write(manifest.to_text())
     return manifest
+
+
+def _check_model(
+    model: FastBertClassifier,
+    preprocessor: TextPreprocessor,
+    labels: Sequence[str] | None,
+) -> None:
+    check_labels(labels, model.config.num_classes)
+    check_preprocessor(
+        preprocessor.vocab_size, preprocessor.sequence_length, model.config
+    )
+    for name, weight in model.named_weights().items():
+        check_finite(np.asarray(weight.value, np.float32), name, "the model")
 
 
 def check_bundle_path(path: str) -> None:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 _ROOT = pathlib.Path(__file__).parent.parent
-_SECONDS = 300  # A program that takes longer is killed.
+_SECONDS = 900  # A program that takes longer is killed.
 
 
 def run_workers(

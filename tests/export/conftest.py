@@ -2,11 +2,14 @@
 
 import pathlib
 import shutil
+from typing import Any
 
 import pytest
+import tensorflow as tf
 
 from fastbert_tf import FastBertClassifier, TextPreprocessor
 from fastbert_tf.export import Usage, export_segments
+from fastbert_tf.export.serving_signatures import SERVING
 
 from ..tiny_models import random_model
 from ..tiny_texts import write_vocabulary
@@ -101,3 +104,9 @@ def pair_bundle(
     usage = Usage(speed=0.25, pairs=True)
     export_segments(models[1], path, preprocessor, LABELS, usage=usage)
     return path
+
+
+@pytest.fixture(scope="session")
+def signatures(served_bundle: pathlib.Path) -> Any:
+    """Those of its `serving/1/`, loaded."""
+    return tf.saved_model.load(str(served_bundle / SERVING)).signatures
