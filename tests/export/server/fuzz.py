@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 import struct
@@ -108,11 +109,11 @@ def _change(rng: random.Random, parent: Any, key: Any) -> None:
     if kind < 0.2:
         del parent[key]
     elif kind < 0.3 and isinstance(parent, dict):
-        parent[rng.choice(["speed", "text_b", "x", "late", ""])] = parent[key]
+        parent[rng.choice(["speed", "text_b", "x", "late", ""])] = 1
     elif kind < 0.4 and isinstance(parent, list):
-        parent.append(parent[key])
+        parent.append(copy.deepcopy(parent[key]))
     else:
-        parent[key] = rng.choice(_VALUES)
+        parent[key] = copy.deepcopy(rng.choice(_VALUES))
 
 
 def _with_tensors(rng: random.Random, body: bytes) -> tuple[bytes, str]:
