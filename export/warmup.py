@@ -63,8 +63,9 @@ def _predict_log(name: str, inputs: Iterable[str], length: int) -> Any:
 
     log = prediction_log_pb2.PredictionLog()
     request = log.predict_log.request
+    num_words = _num_words(inputs, length)
     for key in inputs:
-        value = tf.make_tensor_proto(_rows(key, length))
+        value = tf.make_tensor_proto(_rows(key, length, num_words))
         request.inputs[key].CopyFrom(value)
     return _addressed(log, request, name)
 
@@ -75,9 +76,11 @@ def _classify_log(texts: Iterable[str], length: int) -> Any:
     log = prediction_log_pb2.PredictionLog()
     request = log.classify_log.request
     features = request.input.example_list.examples.add().features.feature
+    num_words = _num_words(texts, length)
     for key in texts:
-        features[key].bytes_list.value.extend(_rows(key, length))
-    features[SPEED].float_list.value.extend(_rows(SPEED, length))
+        values = _rows(key, length, num_words)
+        features[key].bytes_list.value.extend(values)
+    features[SPEED].float_list.value.append(0.0)
     return _addressed(log, request, CLASSIFY)
 
 
@@ -87,11 +90,16 @@ def _addressed(log: Any, request: Any, name: str) -> Any:
     return log
 
 
-def _rows(key: str, length: int) -> Any:
+def _num_words(inputs: Iterable[str], length: int) -> int:
+    """Words that fill a pool, [CLS] and a [SEP] behind each text besides."""
+    return length - 2 - (SECOND_TEXT in inputs)
+
+
+def _rows(key: str, length: int, num_words: int) -> Any:
     """One row of an input, as long as the pool."""
     if key == TEXT:
         # A full stop is one token in any vocabulary, if only the unknown one.
-        return [b" ".join([b"."] * (length - 2))]
+        return [b" ".join([b"."] * num_words)]
     if key == SECOND_TEXT:
         return [b""]
     if key == SPEED:

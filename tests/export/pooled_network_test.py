@@ -17,6 +17,7 @@ from fastbert_tf.segments.building import network_parts
 
 from ..segments.driver_test import settled
 from ..tiny_models import random_model, take, tiny_inputs
+from ..tolerances import tolerance
 
 LONGEST = 37
 
@@ -116,8 +117,8 @@ def test_callers_that_wait_for_a_segment_run_together(
         first.go_on.set()
     assert first.sizes == [1, 8]
     for answer in answers:
-        np.testing.assert_array_equal(
-            answer.result()[0], answers[0].result()[0]
+        np.testing.assert_allclose(
+            answer.result()[0], answers[0].result()[0], **tolerance()
         )
 
 
