@@ -11,6 +11,9 @@ from absl import app, flags
 from fastbert_tf.commands.launch import report_mistakes
 from fastbert_tf.export.commands import score_beam
 
+# Each starts TensorFlow in processes of its own.
+pytestmark = pytest.mark.slow
+
 
 def run(*beam_options: str, **given: Any) -> int | None:
     """The command's exit status, None for 0."""

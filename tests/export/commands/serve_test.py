@@ -23,6 +23,9 @@ from fastbert_tf.export.server.running import open_port
 
 from ..server.conftest import wait_until
 
+# Each starts TensorFlow in processes of its own.
+pytestmark = pytest.mark.slow
+
 PREDICT = "/v1/models/fastbert:predict"
 
 

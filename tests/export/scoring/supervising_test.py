@@ -21,6 +21,9 @@ from fastbert_tf.export.scoring.settings import SUMMARY_FILE
 from ..bundles import content
 from .conftest import Record, assert_answers, read
 
+# Each starts TensorFlow in processes of its own.
+pytestmark = pytest.mark.slow
+
 ROOT = pathlib.Path(__file__).parents[3]
 
 
