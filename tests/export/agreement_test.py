@@ -117,7 +117,8 @@ def of_server(address: str, texts: list[str]) -> Way:
     def answer(speed: float) -> Answered:
         answered = Answered([], [])
         for part in calls(texts):
-            query = {"instances": part, "speed": speed}
+            instances = [{"text": text, "speed": speed} for text in part]
+            query = {"instances": instances}
             reply = httpx.post(url, json=query, timeout=60)
             for row in reply.json()["predictions"]:
                 answered.labels.append(row["label_id"])
