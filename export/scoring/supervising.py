@@ -18,6 +18,7 @@ from fastbert_tf.checkpoints.replacing import (
     replaced_folder,
 )
 
+from ..manifest import read_manifest
 from .settings import SUMMARY_FILE, Scoring, Summary, is_remote
 
 MAX_ATTEMPTS = 3
@@ -48,6 +49,7 @@ def score(scoring: Scoring) -> Summary:
         FileNotFoundError, ValueError, OSError: the input, the bundle or the
             output path is refused, or the process was lost each time.
     """
+    read_manifest(scoring.bundle_dir)  # Refuses before the work.
     if not is_remote(scoring.output_path):
         check_replaceable(scoring.output_path, SUMMARY_FILE)
     attempts = 1 if _names_a_runner(scoring) else MAX_ATTEMPTS
