@@ -10,9 +10,10 @@ import tensorflow as tf
 from fastbert_tf import FastBertConfig
 from fastbert_tf.segments.building import Parts, with_weights
 
-# Positions a pool may have. A finer ladder pads less, but each step is a copy
-# of the conditions, which every call walks past, and parts callers further.
-_LENGTHS = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512)
+# Positions a pool may have. On AG News (45 to 64 tokens of 64) a step at 48
+# made no caller faster, and eight callers 19 % slower than one pool of 64: they
+# met less often. Doubling keeps short texts from paying for the longest.
+_LENGTHS = (16, 32, 64, 128, 256, 512)
 
 
 class Pools(NamedTuple):

@@ -162,7 +162,7 @@ def test_two_networks_in_a_process_keep_their_rows_apart(
 
 @pytest.mark.parametrize(
     ("longest", "expected"),
-    [(9, (9,)), (16, (16,)), (37, (16, 32, 37)), (64, (16, 32, 48, 64))],
+    [(9, (9,)), (16, (16,)), (37, (16, 32, 37)), (100, (16, 32, 64, 100))],
 )
 def test_the_ladder_ends_with_the_longest_row(
     longest: int, expected: tuple[int, ...]
