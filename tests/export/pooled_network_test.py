@@ -107,8 +107,12 @@ def test_callers_that_wait_for_a_segment_run_together(
     first, *others = network_parts(model, "float32", None)
     first = Watched(first)
     function = network(model, "together", [first, *others])
+    row = tiny_inputs(1, 5)
+    first.go_on.set()
+    ask(function, row, 0.0)  # No caller is the first of a pool.
+    first.go_on.clear()
+    first.sizes.clear()
     with concurrent.futures.ThreadPoolExecutor(9) as threads:
-        row = tiny_inputs(1, 5)
         answers = [threads.submit(ask, function, row, 0.0)]
         while not first.sizes:
             time.sleep(0.01)
@@ -150,6 +154,8 @@ def test_two_networks_in_a_process_keep_their_rows_apart(
     inputs = tiny_inputs(30, LONGEST)
     models = (model, other)
     functions = [network(x, f"apart {i}") for i, x in enumerate(models)]
+    for function in functions:
+        ask(function, inputs, 0.0)  # No caller is the first of a pool.
     with concurrent.futures.ThreadPoolExecutor(16) as threads:
         answers = [
             threads.submit(ask, functions[i % 2], inputs, 0.0)
