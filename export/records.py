@@ -7,6 +7,8 @@ from typing import Any
 
 from fastbert_tf.segments.prediction import Prediction
 
+NOT_FINITE = "the logits are not finite at any exit"
+
 
 def records(
     prediction: Prediction, labels: Sequence[str] | None
@@ -28,23 +30,23 @@ def records(
         if not is_valid:
             yield {
                 "label": None,
-                "error": "the logits are not finite at any exit",
+                "error": NOT_FINITE,
                 "exit_index": int(result.exit_index[i]),
                 "truncated": bool(truncated[i]),
             }
             continue
         label = int(result.labels[i])
-        probabilities = [_rounded(p) for p in result.probabilities[i]]
+        probabilities = [rounded(p) for p in result.probabilities[i]]
         yield {
             "label": labels[label] if labels else label,
             "probability": probabilities[label],
             "probabilities": probabilities,
-            "uncertainty": _rounded(result.uncertainty[i]),
+            "uncertainty": rounded(result.uncertainty[i]),
             "exit_index": int(result.exit_index[i]),
             "truncated": bool(truncated[i]),
         }
 
 
-def _rounded(value: Any) -> float:
+def rounded(value: Any) -> float:
     """Seven digits, all that float32 holds."""
     return float(f"{float(value):.7g}")

@@ -17,10 +17,9 @@ def for_latency(
 ) -> SingleGraphDriver:
     """The driver that answers a row, or one batch, soonest.
 
-    That is the single graph: its conditions cost what the dispatch of the
-    first few segments does, and less than that of all. A row alone measured
-    the same as with `Driver` at mean depths 1.5 and 3 and a tenth less at 6;
-    batches of 8 and 32 were always faster (BENCHMARKS.md).
+    That is the single graph. A row alone took as long as with `Driver` at
+    mean depths 1.5 and 3, and a tenth less at 6; batches of 8 and 32 were
+    faster at every depth measured (BENCHMARKS.md).
 
     Args:
         model: `FastBertClassifier`.
@@ -45,7 +44,7 @@ def for_throughput(
 ) -> PooledDriver:
     """The driver that answers many rows soonest: full batches all the way.
 
-    A few batches at a time are faster through `for_latency`: the last batch
+    A few batches are answered sooner through `for_latency`: the last batch
     of every segment and length is not full.
 
     Args:

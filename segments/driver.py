@@ -12,7 +12,7 @@ from fastbert_tf import ExitResult
 from .answers import Answers
 from .compaction import Compaction, Rows
 from .segment import Segment
-from .step import Request, check_segments, start_step
+from .step import CheckedRows, check_segments, start_step
 
 
 class Driver:
@@ -59,11 +59,11 @@ class Driver:
         Raises:
             TypeError, ValueError: an input or `speed` is not as above.
         """
-        request = Request.checked(inputs, speed, self.config).trimmed()
-        inputs, speed, lengths = request
-        row_ids = np.arange(request.num_rows)
+        given = CheckedRows.of(inputs, speed, self.config).trimmed()
+        inputs, speed, lengths = given
+        row_ids = np.arange(given.num_rows)
         rows = Rows(None, inputs["padding_mask"], row_ids)
-        answers = Answers(request.num_rows, self.config)
+        answers = Answers(given.num_rows, self.config)
         for segment in self.segments:
             step = start_step(segment, rows, speed[rows.row_ids], inputs)
             inputs = None

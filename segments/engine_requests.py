@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastbert_tf import ExitResult, FastBertConfig
-from fastbert_tf.exits import check_speed
-from fastbert_tf.inputs import INPUT_NAMES, check_inputs
+from fastbert_tf.inputs import INPUT_NAMES
 
 from .answers import Answers
-from .buckets import bucket_lengths, cut, row_lengths
+from .buckets import bucket_lengths, cut
+from .step import CheckedRows
 
 LATE_CHOICES = ("error", "deepest")
 
@@ -182,12 +182,10 @@ class SplitRows:
         cls, inputs: Mapping[str, Any], speed: Any, config: FastBertConfig
     ) -> SplitRows:
         """Checks and splits what `PooledEngine.submit` takes."""
-        inputs = check_inputs(inputs, config)
-        inputs = {name: x.numpy() for name, x in inputs.items()}
-        lengths = row_lengths(inputs["padding_mask"])
-        speed = np.broadcast_to(check_speed(speed, len(lengths)), lengths.shape)
+        tensors, speed, lengths = CheckedRows.of(inputs, speed, config)
+        arrays = {name: x.numpy() for name, x in tensors.items()}
         buckets = bucket_lengths(lengths, config.max_position_embeddings)
-        padded = cut(inputs, int(buckets.max(initial=1)))
+        padded = cut(arrays, int(buckets.max(initial=1)))
         stacked = np.stack([padded[name] for name in INPUT_NAMES], 1)
         rows = [x[:, :n] for x, n in zip(stacked, buckets, strict=True)]
         return cls(rows, speed, buckets)

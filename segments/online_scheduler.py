@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from .admission import SAFETY, OnlineRow, backlog_seconds, is_feasible
 from .launch_costs import LaunchCosts
-from .scheduler import Plan
+from .scheduler import Plan, check_sizes
 
 # Why rows are refused.
 FULL = "full"
@@ -46,16 +46,11 @@ class OnlineScheduler:
         max_enqueued_rows: int,
         costs: LaunchCosts | None = None,
     ) -> None:
-        for name, value in (
-            ("num_segments", num_segments),
-            ("max_batch_size", max_batch_size),
-            ("max_enqueued_rows", max_enqueued_rows),
-        ):
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(
-                    f"`{name}` must be a whole number, 1 or more. Received: "
-                    f"{name}={value!r}. Pass 32 for example."
-                )
+        check_sizes(
+            num_segments=num_segments,
+            max_batch_size=max_batch_size,
+            max_enqueued_rows=max_enqueued_rows,
+        )
         self.num_segments = num_segments
         self.max_batch_size = max_batch_size
         self.max_enqueued_rows = max_enqueued_rows

@@ -16,7 +16,7 @@ from .buckets import bucket_lengths, cut
 from .compaction import Compaction, Rows
 from .scheduler import Plan, Scheduler, run_to_end
 from .segment import Segment
-from .step import Request, Step, check_segments, start_step
+from .step import CheckedRows, Step, check_segments, start_step
 from .survivor_pool import take
 
 
@@ -68,9 +68,9 @@ class PooledDriver:
         Raises:
             TypeError, ValueError: an input or `speed` is not as above.
         """
-        request = Request.checked(inputs, speed, self.config)
-        inputs = {name: x.numpy() for name, x in request.inputs.items()}
-        buckets = request.lengths
+        given = CheckedRows.of(inputs, speed, self.config)
+        inputs = {name: x.numpy() for name, x in given.inputs.items()}
+        buckets = given.lengths
         if self.max_batch_size > 1:  # Alone, a row needs no padding.
             longest = self.config.max_position_embeddings
             buckets = bucket_lengths(buckets, longest)
@@ -78,8 +78,8 @@ class PooledDriver:
         for bucket in np.unique(buckets).tolist():
             scheduler.add(bucket, np.flatnonzero(buckets == bucket).tolist())
         scheduler.close()
-        answers = Answers(request.num_rows, self.config)
-        run_to_end(scheduler, _Executor(self, inputs, request.speed, answers))
+        answers = Answers(given.num_rows, self.config)
+        run_to_end(scheduler, _Executor(self, inputs, given.speed, answers))
         return answers.result()
 
     def _new_scheduler(self) -> Scheduler:

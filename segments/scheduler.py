@@ -44,6 +44,16 @@ class Executor(Protocol):
         """Waits for a plan: for each of its rows, whether it leaves."""
 
 
+def check_sizes(**sizes: int) -> None:
+    """Refuses a size, by name, that is not a whole number of 1 or more."""
+    for name, value in sizes.items():
+        if not isinstance(value, int) or value < 1:
+            raise ValueError(
+                f"`{name}` must be a whole number, 1 or more. Received: "
+                f"{name}={value!r}. Pass 32 for example."
+            )
+
+
 class _Bucket:
     """The pools of one length, the first those of rows yet to start."""
 
@@ -79,15 +89,7 @@ class Scheduler:
     """
 
     def __init__(self, num_segments: int, max_batch_size: int) -> None:
-        for name, value in (
-            ("num_segments", num_segments),
-            ("max_batch_size", max_batch_size),
-        ):
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(
-                    f"`{name}` must be a whole number, 1 or more. Received: "
-                    f"{name}={value!r}. Pass 32 for example."
-                )
+        check_sizes(num_segments=num_segments, max_batch_size=max_batch_size)
         self.num_segments = num_segments
         self.max_batch_size = max_batch_size
         self._buckets = {}

@@ -13,7 +13,7 @@ from fastbert_tf.inputs import INPUT_NAMES
 
 from .building import Parts, frozen_function, network_parts
 from .segment_plan import SegmentPlan
-from .step import Request
+from .step import CheckedRows
 
 
 class SingleGraphDriver:
@@ -69,9 +69,9 @@ class SingleGraphDriver:
         Raises:
             TypeError, ValueError: an input or `speed` is not as above.
         """
-        request = Request.checked(inputs, speed, self.config).trimmed()
-        ids = [request.inputs[name] for name in INPUT_NAMES]
-        outputs = self._run(*ids, tf.constant(request.speed))
+        given = CheckedRows.of(inputs, speed, self.config).trimmed()
+        ids = [given.inputs[name] for name in INPUT_NAMES]
+        outputs = self._run(*ids, tf.constant(given.speed))
         return ExitResult(*(x.numpy() for x in outputs))
 
 

@@ -20,7 +20,7 @@ from .segment import Segment
 SMALLEST_SPEED = np.float32(1e-30)
 
 
-class Request(NamedTuple):
+class CheckedRows(NamedTuple):
     """B rows and how sure of each an exit must be, once they are checked.
 
     Args:
@@ -34,9 +34,9 @@ class Request(NamedTuple):
     lengths: np.ndarray
 
     @classmethod
-    def checked(
+    def of(
         cls, inputs: Mapping[str, Any], speed: Any, config: FastBertConfig
-    ) -> Request:
+    ) -> CheckedRows:
         """What `predict` was given, or the errors `predict` names."""
         inputs = check_inputs(inputs, config)
         num_rows = inputs["token_ids"].shape[0]
@@ -49,7 +49,7 @@ class Request(NamedTuple):
         """B."""
         return len(self.speed)
 
-    def trimmed(self) -> Request:
+    def trimmed(self) -> CheckedRows:
         """Without the positions that no row has."""
         longest = self.lengths.max(initial=1)
         inputs = {name: x[:, :longest] for name, x in self.inputs.items()}

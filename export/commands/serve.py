@@ -16,19 +16,17 @@ it wants past the deadline: `late=error`, which is the default, or
 Requests above what can be held get 503 with Retry-After.
 """
 
+import importlib.util
 from collections.abc import Sequence
 
 from absl import app, flags
 
 from fastbert_tf.commands.launch import launch
-from fastbert_tf.segments.pooled_engine import PooledEngine
 
-from ..server.metrics import Metrics
-from ..server.running import Server, open_port
-from ..server.served_model import ServedModel
-from ..server.service import Limits, Service
+from ..server.limits import Limits
 
 _DEFAULTS = Limits()
+_PACKAGES = ("starlette", "uvicorn", "prometheus_client")
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -67,20 +65,22 @@ def define_flags(values: flags.FlagValues) -> None:
 def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"Not a flag: {' '.join(argv[1:])}")
-    with open_port(values.host, values.port) as port:
-        model = ServedModel.load(values.bundle_dir, values.model_name)
-        exits = model.manifest.plan.exits
-        metrics = Metrics(model.manifest.segment_names, exits)
-        engine = PooledEngine(
-            model.segments,
-            max_batch_size=values.max_batch_size,
-            max_enqueued_rows=values.max_enqueued_rows,
-            observer=metrics,
+    missing = [x for x in _PACKAGES if importlib.util.find_spec(x) is None]
+    if missing:
+        raise ImportError(
+            f"Serving needs packages that are not installed: {missing}. Run "
+            "`pip install 'fastbert-tf[serve]'`, or use fastbert-predict."
         )
-        server = Server(Service(model, engine, metrics, _limits(values)))
-        host, number = port.getsockname()[:2]
-        print(f"{model.name} at http://{host}:{number}/, warming", flush=True)
-        server.serve_on(port)
+    # They are optional, so that what imports them is imported from here on.
+    starting = importlib.import_module("..server.starting", __package__)
+    starting.serve(
+        values.bundle_dir,
+        values.model_name,
+        values.host,
+        values.port,
+        values.max_batch_size,
+        _limits(values),
+    )
 
 
 def _limits(values: flags.FlagValues) -> Limits:

@@ -20,7 +20,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from . import metadata, open_inference, tensorflow_serving
-from .errors import RequestError, brief, log_failure, refuse
+from .errors import RequestError, brief, log_failure, overloaded, refuse
 from .intake import BINARY, FORM, JSON, ClientGone, Intake, until_gone
 from .metrics import CONTENT_TYPE
 from .query import Query, check_known, read_json
@@ -40,6 +40,7 @@ _PAGE_HEADERS = {
 def create_app(
     service: Service,
     lifespan: Callable[[Starlette], Any] | None = None,
+    is_crowded: Callable[[], bool] = lambda: False,
 ) -> ASGIApp:
     """The ASGI application.
 
@@ -47,6 +48,8 @@ def create_app(
         service: `Service`.
         lifespan: asynchronous context manager around its life; by default one
             that does nothing.
+        is_crowded: function that says whether more connections are open than
+            are served; a request is then refused unread.
     """
     app = Starlette(
         routes=_routes(),
@@ -59,7 +62,8 @@ def create_app(
     app.state.intake = Intake(
         limits.max_body_bytes, limits.max_bodies, limits.body_seconds
     )
-    return functools.partial(_within, limits.send_seconds, app)
+    served = _unless_crowded(app, service, is_crowded)
+    return functools.partial(_within, limits.send_seconds, served)
 
 
 def _routes() -> list[Route]:
@@ -231,6 +235,24 @@ def _error(
 ) -> Response:
     body = json.dumps({"error": message}).encode("ascii")
     return Response(body, status, headers, "application/json")
+
+
+def _unless_crowded(
+    app: ASGIApp, service: Service, is_crowded: Callable[[], bool]
+) -> ASGIApp:
+    """The application, behind a door that closes when there are too many."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not is_crowded():
+            await app(scope, receive, send)
+            return
+        error = overloaded("Too many connections are open.", 1)
+        headers = error.headers | {"Connection": "close"}
+        service.metrics.responded("unknown", error.status)
+        response = _error(error.status, error.message, headers)
+        await response(scope, receive, send)
+
+    return answer
 
 
 async def _within(

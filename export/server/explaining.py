@@ -14,8 +14,9 @@ from fastbert_tf.flops import count_flops
 from fastbert_tf.segments import Segment
 from fastbert_tf.segments.buckets import bucket_lengths, cut, row_lengths
 
+from ..records import rounded
 from .query import Query
-from .reply import as_json, rounded_float
+from .reply import as_json
 from .served_model import ServedModel
 
 
@@ -70,7 +71,7 @@ def _results(
 
 def _exit(exit_index: int, result: ExitResult) -> dict[str, Any]:
     is_valid = bool(result.is_valid[0])
-    uncertainty = rounded_float(float(result.uncertainty[0]))
+    uncertainty = rounded(float(result.uncertainty[0]))
     return {
         "exit_index": exit_index,
         "label_id": int(result.labels[0]),
@@ -81,4 +82,4 @@ def _exit(exit_index: int, result: ExitResult) -> dict[str, Any]:
 
 def _ratio(flops: Any, exit_index: int, exits: Sequence[int]) -> float:
     spent = flops.leaving_at(exit_index, exits)
-    return rounded_float(flops.full_depth / spent)
+    return rounded(flops.full_depth / spent)

@@ -10,6 +10,8 @@ import numpy as np
 from fastbert_tf import ExitResult
 from fastbert_tf.results import INVALID_LABEL
 
+from ..records import NOT_FINITE, rounded
+
 # Output to its datatype in the words of the Open Inference Protocol.
 OUTPUTS = {
     "label": "BYTES",
@@ -21,7 +23,6 @@ OUTPUTS = {
     "is_late": "BOOL",
     "error": "BYTES",
 }
-_NOT_FINITE = "the logits are not finite at any exit"
 
 Columns = dict[str, np.ndarray]
 
@@ -30,7 +31,7 @@ def columns(
     result: ExitResult,
     is_late: np.ndarray,
     truncated: np.ndarray,
-    labels: Sequence[str] | None,
+    label_names: Sequence[str],
 ) -> Columns:
     """Every output of B rows.
 
@@ -41,15 +42,15 @@ def columns(
         result: `ExitResult` of B rows.
         is_late: bool `[B]`, answered by the deepest exit after the deadline.
         truncated: bool `[B]`, tokens of the text were cut.
-        labels: C class names, or None.
+        label_names: C class names.
 
     Returns:
         dict of `[B]`, and `[B, C]` for `probabilities`; strings as objects.
     """
     valid = result.is_valid
-    names = labels or [str(i) for i in range(result.logits.shape[1])]
     label_ids = result.labels
-    label = ["" if i == INVALID_LABEL else names[i] for i in label_ids.tolist()]
+    names = {INVALID_LABEL: "", **dict(enumerate(label_names))}
+    label = [names[i] for i in label_ids.tolist()]
     probabilities = np.where(valid[:, None], result.probabilities, 0)
     return {
         "label": np.array(label, object),
@@ -59,7 +60,7 @@ def columns(
         "uncertainty": np.where(valid, result.uncertainty, np.float32(1)),
         "truncated": np.asarray(truncated, bool),
         "is_late": np.asarray(is_late, bool),
-        "error": np.where(valid, "", _NOT_FINITE).astype(object),
+        "error": np.where(valid, "", NOT_FINITE).astype(object),
     }
 
 
@@ -67,16 +68,11 @@ def as_json(column: np.ndarray) -> list[Any]:
     """Values for JSON; floats in seven digits, all that float32 holds."""
     if column.dtype != np.float32:
         return column.tolist()
-    rounded = [rounded_float(value) for value in column.ravel().tolist()]
+    values = [rounded(value) for value in column.ravel().tolist()]
     if column.ndim == 1:
-        return rounded
+        return values
     width = column.shape[1]
-    return [rounded[i : i + width] for i in range(0, len(rounded), width)]
-
-
-def rounded_float(value: float) -> float:
-    """Seven digits."""
-    return float(f"{value:.7g}")
+    return [values[i : i + width] for i in range(0, len(values), width)]
 
 
 def rows(reply: Columns) -> Iterator[dict[str, Any]]:

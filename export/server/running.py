@@ -57,14 +57,13 @@ class Server(uvicorn.Server):
     def __init__(self, service: Service) -> None:
         limits = service.limits
         config = uvicorn.Config(
-            create_app(service, self._life),
+            create_app(service, self._life, self._is_crowded),
             http=timed_protocol(limits.header_seconds),
             interface="asgi3",
             ws="none",
             lifespan="on",
             log_config=None,
             server_header=False,
-            limit_concurrency=limits.max_connections,
             timeout_graceful_shutdown=limits.drain_seconds,
         )
         super().__init__(config)
@@ -101,6 +100,10 @@ class Server(uvicorn.Server):
             os._exit(128 + sig)
         self._service.is_draining = True
         self.should_exit = True
+
+    def _is_crowded(self) -> bool:
+        limit = self._service.limits.max_connections
+        return len(self.server_state.connections) > limit
 
     @contextlib.asynccontextmanager
     async def _life(self, app: Starlette) -> AsyncIterator[None]:

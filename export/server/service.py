@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import time
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +16,7 @@ from fastbert_tf.segments.pooled_engine import (
 
 from .errors import RequestError, log_failure, overloaded
 from .explaining import explain
+from .limits import Limits
 from .metrics import Metrics
 from .query import Query
 from .reply import Columns, columns
@@ -24,37 +24,6 @@ from .served_model import ServedModel
 from .workers import Workers
 
 _SECONDS_TO_WARM = 5
-
-
-@dataclasses.dataclass(frozen=True)
-class Limits:
-    """What one client, and all of them, may take.
-
-    Args:
-        deadline_seconds: float, of requests that name none; None for no
-            deadline.
-        max_enqueued_rows: int, inside the engine at once.
-        max_body_bytes: int, of one request.
-        max_bodies: int, bodies of that size that may be held at once.
-        max_waiting_requests: int, whose texts are being encoded or wait for
-            that.
-        max_connections: int, open at once.
-        header_seconds: float, for sending the head of a request.
-        body_seconds: float, for sending its body.
-        send_seconds: float, for taking a part of the answer.
-        drain_seconds: int, for answering what is inside before leaving.
-    """
-
-    deadline_seconds: float | None = None
-    max_enqueued_rows: int = 1024
-    max_body_bytes: int = 4 << 20
-    max_bodies: int = 16
-    max_waiting_requests: int = 64
-    max_connections: int = 1024
-    header_seconds: float = 10.0
-    body_seconds: float = 20.0
-    send_seconds: float = 20.0
-    drain_seconds: int = 30
 
 
 class Service:
@@ -142,8 +111,8 @@ class Service:
         except SegmentFailed as error:
             log_failure(error.__cause__ or error)
             raise RequestError(500, "A segment failed on the rows.") from error
-        labels = self.model.manifest.labels
-        reply = columns(answer.result, answer.is_late, truncated, labels)
+        names = self.model.label_names
+        reply = columns(answer.result, answer.is_late, truncated, names)
         return reply, extra
 
     async def explain(self, read: Callable[[], Query]) -> dict[str, Any]:

@@ -12,7 +12,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from .loadgen_report import LoadgenReport, read_report
-from .loadgen_systems import BatchingSystem, DirectSystem, Predict
+from .loadgen_systems import (
+    BatchingSystem,
+    ConcurrentSystem,
+    DirectSystem,
+    Predict,
+)
 
 _SCENARIOS = {
     "offline": "Offline",
@@ -40,6 +45,8 @@ class LoadgenSettings:
             some of them are late.
         target_latency_ms: float, which 99 % must keep in `server`.
         max_batch_size: int, 1 or more, rows answered together in `server`.
+        num_threads: int, 1 or more: in `server`, so many answer a row each
+            instead, for a `predict` that waits for somebody else; or None.
         seed: int in [0, 2^64), of the rows and their times.
     """
 
@@ -48,6 +55,7 @@ class LoadgenSettings:
     min_query_count: int = 100
     target_latency_ms: float = 100.0
     max_batch_size: int = 32
+    num_threads: int | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -55,7 +63,10 @@ class LoadgenSettings:
             value = getattr(self, name)
             if not (value > 0 and math.isfinite(value)):
                 self._refuse(name, "positive", "Pass 100.0 to begin with.")
-        for name in ("min_duration_ms", "min_query_count", "max_batch_size"):
+        counts = ["min_duration_ms", "min_query_count", "max_batch_size"]
+        if self.num_threads is not None:
+            counts.append("num_threads")
+        for name in counts:
             value = getattr(self, name)
             if not isinstance(value, int) or value < 1:
                 self._refuse(name, "an int, 1 or more", "Pass 100 to begin.")
@@ -77,15 +88,16 @@ def run_loadgen(
     """Lets LoadGen drive `predict` through one scenario, for performance.
 
     `offline` asks for all rows in one call, `single_stream` for one row a
-    call, `server` for whatever waits, up to `max_batch_size`. Whether the
-    answers are right is not looked at. LoadGen bears one run at a time in a
-    process, and no interrupt: one from the keyboard may abort `server`.
+    call, `server` for whatever waits, up to `max_batch_size`, or in every
+    thread for a row. Whether the answers are right is not looked at. LoadGen
+    bears one run at a time in a process, and no interrupt: one from the
+    keyboard may abort `server`.
 
     Args:
         scenario: str, `offline`, `single_stream` or `server`.
         predict: function of int64 `[B]`, row numbers that may repeat, that
-            gives the `ExitResult` of those rows in that order. `server`
-            calls it in another thread. Warm it up before.
+            gives the labels of those rows, int `[B]`, in that order. `server`
+            calls it in other threads. Warm it up before.
         num_rows: int, 1 or more; row numbers are 0 to `num_rows - 1`.
         settings: `LoadgenSettings`.
 
@@ -100,7 +112,9 @@ def run_loadgen(
     """
     _check(scenario, num_rows)
     loadgen = _imported_loadgen()
-    if scenario == "server":
+    if scenario == "server" and settings.num_threads:
+        system = ConcurrentSystem(loadgen, predict, settings.num_threads)
+    elif scenario == "server":
         system = BatchingSystem(loadgen, predict, settings.max_batch_size)
     else:
         system = DirectSystem(loadgen, predict)

@@ -1,19 +1,21 @@
-"""Our drivers under MLPerf's LoadGen, in its three scenarios."""
+"""Our drivers and servers under MLPerf's LoadGen, in its three scenarios."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from fastbert_tf import ExitResult
-
 from ..buckets import cut
 from ..prediction import AnyDriver
+from .http_model import HttpModel
 from .loadgen import LoadgenSettings, run_loadgen
+from .loadgen_systems import Predict
 from .variants import Builder
 from .workload import Setting, Workload
 
@@ -26,6 +28,9 @@ _DRIVERS = {
 # Of what the pooled driver reaches: the server's load, and for the others as
 # many rows as LoadGen must prepare so as not to run out of them.
 _SHARES = {"offline": 1.3, "single_stream": 1.0, "server": 0.5}
+_HTTP_SHARE = 0.25
+_NUM_CONNECTIONS = 64
+_WARM_ROWS = 32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,76 +61,139 @@ class LoadgenRecord:
     scenario: str = "loadgen"
 
 
+@dataclasses.dataclass(frozen=True)
+class LoadgenOptions:
+    """How LoadGen asks.
+
+    Args:
+        precision: str, of our graphs.
+        max_batch_size: int.
+        deadline_ms: float, LoadGen's bound for the server.
+        min_duration_ms: int, of each run; MLPerf asks for 600,000.
+        urls: of models of servers that run; each is asked in LoadGen's
+            `Server` scenario too.
+    """
+
+    precision: str = "float32"
+    max_batch_size: int = 32
+    deadline_ms: float = 200.0
+    min_duration_ms: int = 10_000
+    urls: tuple[str, ...] = ()
+
+
+class _Asked(NamedTuple):
+    """Who is asked, for what, and at which share of the pooled rate."""
+
+    scenario: str
+    variant: str
+    predict: Predict
+    share: float
+    num_threads: int | None = None
+
+
 def run_loadgen_scenarios(
-    workload: Workload,
-    settings: Sequence[Setting],
-    precision: str,
-    max_batch_size: int,
-    deadline_ms: float,
-    min_duration_ms: int = 10_000,
+    workload: Workload, settings: Sequence[Setting], options: LoadgenOptions
 ) -> Iterator[LoadgenRecord]:
     """Every setting in every scenario.
 
-    The server's load is half of what the pooled driver reaches.
+    The load of `Server` is half of what the pooled driver reaches, and a
+    quarter of it over HTTP.
 
     Args:
         workload: `Workload`.
         settings: list of `Setting`.
-        precision: str.
-        max_batch_size: int.
-        deadline_ms: float, LoadGen's bound for the server.
-        min_duration_ms: int, of each run; MLPerf asks for 600,000.
+        options: `LoadgenOptions`.
     """
-    builder = Builder(workload.model, precision)
+    builder = Builder(workload.model, options.precision)
     drivers = {
-        scenario: builder.driver(kind, max_batch_size)
+        scenario: builder.driver(kind, options.max_batch_size)
         for scenario, kind in _DRIVERS.items()
     }
-    for setting in settings:
-        speeds = np.broadcast_to(setting.speed, [workload.num_rows])
-        rate = _rate(drivers["offline"], workload, speeds)
-        for scenario, driver in drivers.items():
-            predict = functools.partial(_predict, driver, workload, speeds)
-            predict(np.arange(min(workload.num_rows, max_batch_size)))
-            report = run_loadgen(
-                scenario,
-                predict,
-                workload.num_rows,
-                LoadgenSettings(
-                    target_qps=rate * _SHARES[scenario],
-                    min_duration_ms=min_duration_ms,
-                    max_batch_size=max_batch_size,
-                    target_latency_ms=deadline_ms,
-                ),
+    with contextlib.ExitStack() as stack:
+        servers = [
+            stack.enter_context(
+                HttpModel(url, workload.instances, _NUM_CONNECTIONS)
             )
-            yield LoadgenRecord(
-                workload.name,
-                precision,
-                scenario,
-                _DRIVERS[scenario],
-                setting.name,
-                report.is_valid,
-                report.rows_per_second,
-                report.latency_p50_ms,
-                report.latency_p90_ms,
-                report.latency_p99_ms,
-                report.num_queries,
-                list(report.reasons),
-            )
+            for url in options.urls
+        ]
+        for setting in settings:
+            speeds = np.broadcast_to(setting.speed, [workload.num_rows])
+            rate = _rate(drivers["offline"], workload, speeds)
+            for asked in _all_asked(workload, speeds, drivers, servers):
+                asked.predict(np.arange(1))
+                yield _run(workload, setting, options, asked, rate)
 
 
-def _predict(
+def _all_asked(
+    workload: Workload,
+    speeds: np.ndarray,
+    drivers: Mapping[str, AnyDriver],
+    servers: Sequence[HttpModel],
+) -> Iterator[_Asked]:
+    for scenario, driver in drivers.items():
+        predict = functools.partial(_labels, driver, workload, speeds)
+        predict(np.arange(min(workload.num_rows, _WARM_ROWS)))
+        yield _Asked(scenario, _DRIVERS[scenario], predict, _SHARES[scenario])
+    for server in servers:
+        predict = functools.partial(_labels_over_http, server, speeds)
+        name = f"server {server.name}"
+        yield _Asked("server", name, predict, _HTTP_SHARE, _NUM_CONNECTIONS)
+
+
+def _run(
+    workload: Workload,
+    setting: Setting,
+    options: LoadgenOptions,
+    asked: _Asked,
+    rate: float,
+) -> LoadgenRecord:
+    report = run_loadgen(
+        asked.scenario,
+        asked.predict,
+        workload.num_rows,
+        LoadgenSettings(
+            target_qps=rate * asked.share,
+            min_duration_ms=options.min_duration_ms,
+            max_batch_size=options.max_batch_size,
+            target_latency_ms=options.deadline_ms,
+            num_threads=asked.num_threads,
+        ),
+    )
+    return LoadgenRecord(
+        workload.name,
+        options.precision,
+        asked.scenario,
+        asked.variant,
+        setting.name,
+        report.is_valid,
+        report.rows_per_second,
+        report.latency_p50_ms,
+        report.latency_p90_ms,
+        report.latency_p99_ms,
+        report.num_queries,
+        list(report.reasons),
+    )
+
+
+def _labels(
     driver: AnyDriver, workload: Workload, speeds: np.ndarray, rows: np.ndarray
-) -> ExitResult:
+) -> np.ndarray:
     length = int(workload.trace.lengths[rows].max())
     inputs = cut(workload.inputs, length, rows)
-    return driver.predict(inputs, speeds[rows])
+    return driver.predict(inputs, speeds[rows]).labels
+
+
+def _labels_over_http(
+    server: HttpModel, speeds: np.ndarray, rows: np.ndarray
+) -> np.ndarray:
+    answers = [server.ask(row, float(speeds[row])) for row in rows.tolist()]
+    return np.array([answer["label_id"] for answer in answers], np.int32)
 
 
 def _rate(driver: AnyDriver, workload: Workload, speeds: np.ndarray) -> float:
     """Rows a second of all rows at once, the second time."""
     rows = np.arange(workload.num_rows)
-    _predict(driver, workload, speeds, rows)
+    _labels(driver, workload, speeds, rows)
     start = time.perf_counter()
-    _predict(driver, workload, speeds, rows)
+    _labels(driver, workload, speeds, rows)
     return workload.num_rows / (time.perf_counter() - start)

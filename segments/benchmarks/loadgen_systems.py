@@ -1,17 +1,19 @@
-"""What LoadGen drives: one answers on the spot, one gathers a batch."""
+"""What LoadGen drives: at once, gathered to a batch, or a thread a row."""
 
 from __future__ import annotations
 
 import collections
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
-from fastbert_tf.results import INVALID_LABEL, ExitResult
+from fastbert_tf.results import INVALID_LABEL
 
-Predict = Callable[[np.ndarray], ExitResult]
+# Row numbers to their labels.
+Predict = Callable[[np.ndarray], np.ndarray]
 
 
 class DirectSystem:
@@ -60,13 +62,13 @@ class DirectSystem:
         return np.full(len(rows), INVALID_LABEL, np.int32)
 
     def _predicted_labels(self, rows: np.ndarray) -> np.ndarray:
-        result = self._predict(rows)
-        if len(result) != len(rows):
+        labels = self._predict(rows)
+        if len(labels) != len(rows):
             raise ValueError(
                 "`predict` must answer every row. Received: "
-                f"{len(result)} answers to {len(rows)} rows. Return one each."
+                f"{len(labels)} answers to {len(rows)} rows. Return one each."
             )
-        return np.ascontiguousarray(result.labels, np.int32)
+        return np.ascontiguousarray(labels, np.int32)
 
 
 class BatchingSystem(DirectSystem):
@@ -107,3 +109,20 @@ class BatchingSystem(DirectSystem):
             self._changed.wait_for(lambda: self._waiting or self._is_closed)
             count = min(len(self._waiting), self._max_batch_size)
             return [self._waiting.popleft() for _ in range(count)]
+
+
+class ConcurrentSystem(DirectSystem):
+    """Answers every row in a thread, as many at once as there are threads."""
+
+    def __init__(
+        self, loadgen: Any, predict: Predict, num_threads: int
+    ) -> None:
+        super().__init__(loadgen, predict)
+        self._threads = ThreadPoolExecutor(num_threads, "LoadGen")
+
+    def __exit__(self, *exception: object) -> None:
+        self._threads.shutdown()
+
+    def issue(self, queries: Sequence[Any]) -> None:
+        for query in queries:
+            self._threads.submit(self._answer, [(query.id, query.index)])

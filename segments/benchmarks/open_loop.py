@@ -1,17 +1,19 @@
-"""Open loop: rows are sent to an engine when they are meant to be."""
+"""Open loop: rows are sent when they are meant to be, to engine or server."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future
+from typing import Any
 
 import numpy as np
 
 from ..buckets import cut
 from ..pooled_engine import EngineAnswer, Overloaded, PooledEngine
 from ..segment_plan import SegmentPlan
+from .http_model import HttpModel
 from .variants import Builder
 from .workload import Setting, Workload
 
@@ -50,29 +52,31 @@ def build_engine(
     return PooledEngine(builder.segments(plan), max_batch_size)
 
 
+# A row and its seconds left to a future; None if it is refused.
+Submit = Callable[[int, float], Future[Any] | None]
+
+
 class OpenLoop:
-    """Sends the rows of a workload at a setting to an engine.
+    """Sends the rows of a workload when they are meant to be sent.
 
     Args:
-        engine: `PooledEngine`, warm.
-        workload: `Workload`.
-        setting: `Setting`.
+        submit: function of a row number and its seconds to the deadline,
+            that gives a future, or None for a row refused at once.
+        num_rows: int; arrival k sends row `k % num_rows`.
         deadline_seconds: float, from the intended arrival.
         clock, sleep: of seconds.
     """
 
     def __init__(
         self,
-        engine: PooledEngine,
-        workload: Workload,
-        setting: Setting,
+        submit: Submit,
+        num_rows: int,
         deadline_seconds: float,
         clock: Callable[[], float] = time.perf_counter,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._engine = engine
-        self._speeds = np.broadcast_to(setting.speed, [workload.num_rows])
-        self._rows = _single_rows(workload)
+        self._submit = submit
+        self._num_rows = num_rows
         self._deadline_seconds = deadline_seconds
         self._clock = clock
         self._sleep = sleep
@@ -99,7 +103,8 @@ class OpenLoop:
                     seconds[i] = self._clock() - due
                 is_done.release()
 
-            future = self._submit(i % len(self._rows), due)
+            left = due + self._deadline_seconds - self._clock()
+            future = self._submit(i % self._num_rows, left)
             if future is not None:
                 future.add_done_callback(done)
                 num_inside += 1
@@ -107,17 +112,35 @@ class OpenLoop:
             is_done.acquire()
         return seconds
 
-    def _submit(self, row: int, due: float) -> Future[EngineAnswer] | None:
-        left = due + self._deadline_seconds - self._clock()
-        try:
-            return self._engine.submit(self._rows[row], self._speeds[row], left)
-        except Overloaded:
-            return None
 
-
-def _single_rows(workload: Workload) -> list[Mapping[str, np.ndarray]]:
-    """Each row as a request of its own, at its own length."""
-    return [
+def to_engine(
+    engine: PooledEngine, workload: Workload, setting: Setting
+) -> Submit:
+    """Submits the rows of a workload to a warm engine, at their speeds."""
+    speeds = np.broadcast_to(setting.speed, [workload.num_rows])
+    rows = [
         cut(workload.inputs, int(length), np.array([row]))
         for row, length in enumerate(workload.trace.lengths)
     ]
+
+    def submit(row: int, left: float) -> Future[EngineAnswer] | None:
+        try:
+            return engine.submit(rows[row], speeds[row], left)
+        except Overloaded:
+            return None
+
+    return submit
+
+
+def to_server(model: HttpModel, workload: Workload, setting: Setting) -> Submit:
+    """Posts the rows of a workload to a server, at their speeds.
+
+    The threads of `model` wait for the answers; a row that finds them all
+    taken waits for one, and its deadline does not wait.
+    """
+    speeds = np.broadcast_to(setting.speed, [workload.num_rows]).tolist()
+
+    def submit(row: int, left: float) -> Future[Any]:
+        return model.submit(row, speeds[row], left)
+
+    return submit

@@ -16,7 +16,15 @@ from fastbert_tf import ExitResult
 from ..buckets import cut
 from ..building import build_static
 from ..prediction import AnyDriver
-from .open_loop import ENGINES, OpenLoop, build_engine
+from .http_model import HttpModel
+from .open_loop import (
+    ENGINES,
+    OpenLoop,
+    Submit,
+    build_engine,
+    to_engine,
+    to_server,
+)
 from .variants import FULL_DEPTH, Batches, Builder, static_run
 from .workload import Setting, Workload
 
@@ -37,6 +45,7 @@ class ServerOptions:
         num_arrivals: int, rows of a run; they repeat the workload's.
         precision: str, of our graphs.
         drivers: of `DRIVERS` and `ENGINES`.
+        urls: of models of servers that run.
         seed: int, of the arrivals.
     """
 
@@ -46,6 +55,7 @@ class ServerOptions:
     num_arrivals: int = 500
     precision: str = "float32"
     drivers: tuple[str, ...] = ("driver", "pooled")
+    urls: tuple[str, ...] = ()
     seed: int = 7
 
 
@@ -61,11 +71,12 @@ class ServerRecord:
         arrivals_per_second: float, intended.
         num_rows: int.
         accuracy, mean_depth, flops_speedup: as of `Setting`, by the float32
-            trace.
+            trace; None for a server, whose exits are its bundle's.
         share_on_time: float.
         p50_ms, p90_ms, p99_ms: float, from the intended arrival on, of the
             rows that were answered; None for none.
-        share_unanswered: float, refused or given up; None where no row is.
+        share_unanswered: float, refused or given up; drivers do neither.
+        drained_seconds: float, from the last arrival to the last answer.
     """
 
     workload: str
@@ -83,7 +94,8 @@ class ServerRecord:
     p50_ms: float | None
     p90_ms: float | None
     p99_ms: float | None
-    share_unanswered: float | None = None
+    share_unanswered: float
+    drained_seconds: float | None
     scenario: str = "server"
 
 
@@ -105,12 +117,14 @@ def run_server(
     with contextlib.ExitStack() as stack:
         variants = dict(_variants(workload, settings, options))
         variants |= _engines(workload, settings, options, stack)
+        variants |= _servers(workload, settings, options, stack)
         for load in options.loads:
             rate = load * capacity
             rng = np.random.default_rng(options.seed)
             gaps = rng.exponential(1 / rate, options.num_arrivals)
             for (variant, name), (run, setting) in variants.items():
-                seconds = run(np.cumsum(gaps))
+                arrivals = np.cumsum(gaps)
+                seconds = run(arrivals)
                 yield ServerRecord(
                     workload.name,
                     options.precision,
@@ -120,25 +134,25 @@ def run_server(
                     load,
                     rate,
                     options.num_arrivals,
-                    *(getattr(setting, x) for x in _OF_SETTING),
-                    *_summary(seconds, options.deadline_ms, variant),
+                    *(getattr(setting, x, None) for x in _OF_SETTING),
+                    *_summary(arrivals, seconds, options.deadline_ms),
                 )
 
 
 def _summary(
-    seconds: np.ndarray, deadline_ms: float, variant: str
+    arrivals: np.ndarray, seconds: np.ndarray, deadline_ms: float
 ) -> tuple[float | None, ...]:
     """The fields of `ServerRecord` from `share_on_time` on."""
     on_time = float(np.mean(1e3 * seconds <= deadline_ms))
     is_answered = np.isfinite(seconds)
-    percentiles = [None] * 3
-    if is_answered.any():
-        answered = 1e3 * seconds[is_answered]
-        percentiles = np.percentile(answered, [50, 90, 99]).tolist()
-    unanswered = None
-    if variant in ENGINES:
-        unanswered = float(np.mean(~is_answered))
-    return on_time, *percentiles, unanswered
+    unanswered = float(np.mean(~is_answered))
+    if not is_answered.any():
+        return on_time, None, None, None, unanswered, None
+    answered = seconds[is_answered]
+    percentiles = np.percentile(1e3 * answered, [50, 90, 99]).tolist()
+    end = np.max(arrivals[is_answered] + answered)
+    drained = max(0.0, float(end - arrivals[-1]))
+    return on_time, *percentiles, unanswered, drained
 
 
 _OF_SETTING = ("accuracy", "mean_depth", "flops_speedup")
@@ -212,9 +226,31 @@ def _engines(
             engine = build_engine(kind, builder, depth, options.max_batch_size)
             stack.enter_context(engine)
             engine.warm_up(int(workload.trace.lengths.max()))
-            seconds = options.deadline_ms / 1e3
-            loop = OpenLoop(engine, workload, setting, seconds)
-            yield (kind, setting.name), (loop.play, setting)
+            submit = to_engine(engine, workload, setting)
+            run = _open_loop(submit, workload, options)
+            yield (kind, setting.name), (run, setting)
+
+
+def _servers(
+    workload: Workload,
+    settings: Sequence[Setting],
+    options: ServerOptions,
+    stack: contextlib.ExitStack,
+) -> Iterator[tuple[tuple[str, str], tuple[Play, None]]]:
+    """Servers that run, by the names of their models."""
+    for url in options.urls:
+        model = stack.enter_context(HttpModel(url, workload.instances))
+        for setting in settings:
+            submit = to_server(model, workload, setting)
+            run = _open_loop(submit, workload, options)
+            yield (f"server {model.name}", setting.name), (run, None)
+
+
+def _open_loop(
+    submit: Submit, workload: Workload, options: ServerOptions
+) -> Play:
+    seconds = options.deadline_ms / 1e3
+    return OpenLoop(submit, workload.num_rows, seconds).play
 
 
 def _answer(

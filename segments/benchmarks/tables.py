@@ -82,6 +82,7 @@ COLUMNS: Mapping[str, Sequence[tuple[str, str, Cell]]] = {
         ("p50 ms", "p50_ms", _number(1)),
         ("p90", "p90_ms", _number(1)),
         ("p99", "p99_ms", _number(1)),
+        ("drained s", "drained_seconds", _number(2)),
     ),
     "full_depth": (
         ("shape", "shape", _text),

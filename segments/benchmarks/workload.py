@@ -73,12 +73,15 @@ class Workload:
         model: `FastBertClassifier`.
         inputs: dict of int32 `[N, S]`.
         trace: `ExitTrace` of the rows, without labels for random weights.
+        instances: list of dict, the texts as servers take them; empty for
+            random weights.
     """
 
     name: str
     model: FastBertClassifier
     inputs: Mapping[str, np.ndarray]
     trace: ExitTrace
+    instances: Sequence[Mapping[str, str]] = ()
 
     @property
     def num_rows(self) -> int:
@@ -186,7 +189,12 @@ def trained_workload(
     encoded, _ = preprocessor.encode([row.text_a for row in rows], pairs)
     inputs = {name: encoded[name].numpy() for name in INPUT_NAMES}
     labels = np.array([names.index(row.label) for row in rows], np.int32)
-    return _workload(model_dir, model, inputs, labels)
+    instances = [{"text": row.text_a} for row in rows]
+    if pairs is not None:
+        for instance, text in zip(instances, pairs, strict=True):
+            instance["text_b"] = text
+    workload = _workload(model_dir, model, inputs, labels)
+    return dataclasses.replace(workload, instances=instances)
 
 
 def forced_workload(

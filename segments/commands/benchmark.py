@@ -6,7 +6,8 @@
         --peers=all
 
 `offline` has all rows at once, `single_stream` one after another, `server`
-at random times with a deadline, to drivers or to engines that admit and shed.
+at random times with a deadline, to drivers, to engines that admit and shed,
+or to servers that run, as --urls=http://localhost:8000/v1/models/fastbert.
 `full_depth` times fixed shapes at
 `speed=0`, `cost_table` every segment alone; `precision` compares bfloat16
 with float32, `endurance` ten times the rows with the rows; `loadgen` is
@@ -34,9 +35,10 @@ from fastbert_tf.output_file import check_output_file
 from fastbert_tf.report import format_table
 
 from ..benchmarks.open_loop import ENGINES
+from ..benchmarks.options import BenchmarkOptions
 from ..benchmarks.peers import PEERS
 from ..benchmarks.records import write_records
-from ..benchmarks.runs import SCENARIOS, BenchmarkOptions, run_benchmark
+from ..benchmarks.runs import SCENARIOS, run_benchmark
 from ..benchmarks.tables import columns_of
 from ..benchmarks.variants import DRIVERS
 from ..precision import PRECISIONS
@@ -72,6 +74,7 @@ _LISTS = (
     ("lengths", "32,64", "Positions, for cost_table."),
     ("official_threads", "", "Threads of the released algorithm."),
     ("peers", "", f"all, or of {', '.join(PEERS)} (needs '.[peers]')."),
+    ("urls", "", "Models of servers that run, for server and loadgen."),
     ("loads", "0.5,1,2", "Arrivals over full-depth capacity, for server."),
 )
 _SWITCHES = (
@@ -152,6 +155,7 @@ def parse_options(values: flags.FlagValues) -> BenchmarkOptions:
         if field.name in values and field.name not in parsed
     }
     drivers = (*DRIVERS, *ENGINES)
+    plain["urls"] = tuple(values.urls)
     plain["drivers"] = _chosen("drivers", values.drivers, drivers)
     plain["precisions"] = _chosen("precisions", values.precisions, PRECISIONS)
     peers = PEERS if values.peers == ["all"] else values.peers

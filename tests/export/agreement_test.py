@@ -20,8 +20,8 @@ from fastbert_tf.export import (
     load_segments,
 )
 from fastbert_tf.export.scoring import Scoring, score
+from fastbert_tf.export.server.limits import Limits
 from fastbert_tf.export.server.served_model import ServedModel
-from fastbert_tf.export.server.service import Limits
 from fastbert_tf.export.serving_signatures import SERVING
 from fastbert_tf.segments import Driver, PooledDriver
 from fastbert_tf.segments.pooled_engine import PooledEngine

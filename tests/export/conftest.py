@@ -17,13 +17,19 @@ from ..tiny_texts import write_vocabulary
 LABELS = ["one", "two", "three", "four", "fünf"]
 
 
+def tiny_preprocessor(
+    factory: pytest.TempPathFactory, sequence_length: int
+) -> TextPreprocessor:
+    path = factory.mktemp("vocabulary") / "vocab.txt"
+    write_vocabulary(path)
+    return TextPreprocessor.from_pretrained(path, sequence_length)
+
+
 @pytest.fixture(scope="session")
 def preprocessor(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> TextPreprocessor:
-    path = tmp_path_factory.mktemp("vocabulary") / "vocab.txt"
-    write_vocabulary(path)
-    return TextPreprocessor.from_pretrained(path, sequence_length=9)
+    return tiny_preprocessor(tmp_path_factory, 9)
 
 
 @pytest.fixture(scope="session")
@@ -62,9 +68,7 @@ def served_model() -> FastBertClassifier:
 def long_preprocessor(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> TextPreprocessor:
-    path = tmp_path_factory.mktemp("vocabulary") / "vocab.txt"
-    write_vocabulary(path)
-    return TextPreprocessor.from_pretrained(path, sequence_length=37)
+    return tiny_preprocessor(tmp_path_factory, 37)
 
 
 @pytest.fixture(scope="session")

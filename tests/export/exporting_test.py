@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastbert_tf import FastBertClassifier, FastBertConfig, TextPreprocessor
+from fastbert_tf import FastBertClassifier, TextPreprocessor
 from fastbert_tf.export import (
     export_segments,
     load_segments,
@@ -16,7 +16,7 @@ from fastbert_tf.export.manifest import MANIFEST_FILE
 from fastbert_tf.segments import SegmentPlan
 
 from ..tiny_models import random_model, tiny_inputs
-from .bundles import answers, content
+from .bundles import answers, content, wide_model
 from .conftest import LABELS
 
 Model = FastBertClassifier
@@ -31,14 +31,7 @@ def model() -> Model:
 def test_segments_hold_their_own_weights_and_little_else(
     preprocessor: TextPreprocessor, tmp_path: pathlib.Path, precision: str
 ) -> None:
-    config = FastBertConfig(
-        vocab_size=23,
-        hidden_size=384,
-        num_hidden_layers=2,
-        intermediate_size=4096,
-        num_classes=5,
-    )
-    model = FastBertClassifier(config)
+    model = wide_model(4096)
     export_segments(
         model, tmp_path / "bundle", preprocessor, precision=precision
     )

@@ -12,7 +12,6 @@ import tensorflow as tf
 from fastbert_tf import (
     ExitResult,
     FastBertClassifier,
-    FastBertConfig,
     TextPreprocessor,
     simulate_exits,
 )
@@ -24,7 +23,7 @@ from ..segments.driver_test import settled
 from ..tiny_models import random_model, tiny_inputs
 from ..tiny_texts import PAIRS, TEXTS
 from ..tolerances import tolerance
-from .bundles import content
+from .bundles import content, wide_model
 from .conftest import LABELS
 
 InvalidArgument = tf.errors.InvalidArgumentError
@@ -222,14 +221,7 @@ def test_it_runs_where_only_tensorflow_and_tensorflow_text_are_imported(
 def test_it_holds_the_weights_once(
     preprocessor: TextPreprocessor, tmp_path: pathlib.Path, precision: str
 ) -> None:
-    config = FastBertConfig(
-        vocab_size=23,
-        hidden_size=384,
-        num_hidden_layers=2,
-        intermediate_size=8192,
-        num_classes=5,
-    )
-    model = FastBertClassifier(config)
+    model = wide_model(8192)
     bundle = tmp_path / "bundle"
     export_segments(
         model, bundle, preprocessor, precision=precision, serving=True

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from fastbert_tf.segments import Driver
 from fastbert_tf.segments.compaction import Rows
-from fastbert_tf.segments.step import Request, Step, start_step
+from fastbert_tf.segments.step import CheckedRows, Step, start_step
 
 from ..tiny_models import faulty, tiny_inputs
 
@@ -65,16 +65,16 @@ def test_no_student_is_asked_where_no_row_may_leave(
     )
 
 
-def test_a_request_is_trimmed_to_its_longest_row(
+def test_rows_are_trimmed_to_the_longest(
     drivers: list[Driver],
 ) -> None:
     inputs = {name: np.array(x) for name, x in tiny_inputs(3, 7).items()}
     inputs["padding_mask"][:] = [[1, 1, 0, 0, 0, 0, 0]] * 2 + [
         [1, 1, 1, 1, 0, 0, 0]
     ]
-    request = Request.checked(inputs, 0.5, drivers[0].config)
-    assert request.lengths.tolist() == [2, 2, 4]
-    assert request.speed.tolist() == [0.5] * 3
-    trimmed = request.trimmed().inputs
+    checked = CheckedRows.of(inputs, 0.5, drivers[0].config)
+    assert checked.lengths.tolist() == [2, 2, 4]
+    assert checked.speed.tolist() == [0.5] * 3
+    trimmed = checked.trimmed().inputs
     shapes = {tuple(x.shape) for x in trimmed.values()}
     assert shapes == {(3, 4)}

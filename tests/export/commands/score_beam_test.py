@@ -11,8 +11,8 @@ from absl import app, flags
 from fastbert_tf.commands.launch import report_mistakes
 from fastbert_tf.export.commands import score_beam
 
-# Each starts TensorFlow in processes of its own.
-pytestmark = pytest.mark.slow
+# Tests that start TensorFlow in processes of their own.
+in_processes = pytest.mark.slow
 
 
 def run(*beam_options: str, **given: Any) -> int | None:
@@ -34,6 +34,7 @@ def paths(bundle: pathlib.Path, folder: pathlib.Path) -> dict[str, Any]:
     }
 
 
+@in_processes
 def test_answers_and_what_beam_was_told_are_there(
     bundle: pathlib.Path,
     tmp_path: pathlib.Path,
@@ -53,6 +54,7 @@ def test_answers_and_what_beam_was_told_are_there(
     ]
 
 
+@in_processes
 @pytest.mark.parametrize(
     ("given", "message"),
     [

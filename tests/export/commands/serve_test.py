@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import pathlib
 import re
 import signal
@@ -23,8 +24,8 @@ from fastbert_tf.export.server.running import open_port
 
 from ..server.conftest import wait_until
 
-# Each starts TensorFlow in processes of its own.
-pytestmark = pytest.mark.slow
+# Tests that start TensorFlow in processes of their own.
+in_processes = pytest.mark.slow
 
 PREDICT = "/v1/models/fastbert:predict"
 
@@ -53,6 +54,15 @@ def test_a_bundle_that_is_not_there_is_one_line(
     assert run(bundle_dir=tmp_path / "nowhere", port=0) == 1
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert "nowhere" in line
+
+
+def test_without_its_packages_the_way_to_get_them_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert run(bundle_dir="bundle") == 1
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert "pip install 'fastbert-tf[serve]'" in line
 
 
 @contextlib.contextmanager
@@ -86,6 +96,7 @@ def ready_url(started: subprocess.Popen) -> str:
     return url
 
 
+@in_processes
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_answers_what_is_inside_and_ends(
     bundle: pathlib.Path, number: signal.Signals
@@ -118,6 +129,7 @@ def has_launched(url: str) -> bool:
     return 'batches_total{segment="M0"}' in text
 
 
+@in_processes
 def test_a_second_signal_ends_at_once(bundle: pathlib.Path) -> None:
     with process(bundle) as started:
         url = ready_url(started)

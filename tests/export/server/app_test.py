@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +14,8 @@ import httpx
 import numpy as np
 import pytest
 
-from fastbert_tf.export.server.service import Limits, Service
+from fastbert_tf.export.server.limits import Limits
+from fastbert_tf.export.server.service import Service
 from fastbert_tf.segments import Driver
 
 from ...tiny_texts import TEXTS
@@ -145,8 +148,59 @@ def test_slow_clients_are_let_go(limited: httpx.Client) -> None:
     assert infer(limited, ["a"]).status_code == 200
 
 
+def test_a_connection_too_many_is_refused_and_closed(
+    served_model: Any,
+) -> None:
+    service = make_service(served_model, Limits(max_connections=1))
+    with live(service) as address:
+        with httpx.Client(base_url=f"http://{address}") as first:
+            assert first.get("/v2/health/live").status_code == 200
+            refused = httpx.get(f"http://{address}/v2/health/live")
+            assert refused.status_code == 503
+            assert list(refused.json()) == ["error"]
+            assert refused.headers["Retry-After"] == "1"
+            assert refused.headers["Connection"] == "close"
+            assert first.get("/v2/health/live").status_code == 200
+
+
+def num_answers(address: str) -> str:
+    text = httpx.get(f"http://{address}/metrics").text
+    name = 'fastbert_http_responses_total{route="predict",status="200"} '
+    return text.partition(name)[2].partition("\n")[0]
+
+
+def is_at_rest(address: str) -> bool:
+    """Whether answers have gone out, and none does any more."""
+    before = num_answers(address)
+    time.sleep(1)
+    return before == num_answers(address) != ""
+
+
+def test_a_client_that_does_not_read_is_let_go(served_model: Any) -> None:
+    body = json.dumps({"instances": ["a"] * 1000})
+    head = f"POST {PREDICT} HTTP/1.1\r\nHost: x\r\nContent-Length: "
+    requests = f"{head}{len(body)}\r\n\r\n{body}".encode() * 100
+    answers = []
+    with live(make_service(served_model, Limits(send_seconds=0.3))) as address:
+        host, port = address.split(":")
+        with socket.socket() as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.connect((host, int(port)))
+            with contextlib.suppress(ConnectionError):
+                connection.sendall(requests)
+            wait_until(lambda: is_at_rest(address), 60)
+            with contextlib.suppress(ConnectionError):
+                answers += iter(lambda: connection.recv(1 << 20), b"")
+        with httpx.Client(base_url=f"http://{address}") as client:
+            assert infer(client, ["a"]).status_code == 200
+    assert 0 < b"".join(answers).count(b"HTTP/1.1 200") < 100
+
+
 def test_what_is_no_http_is_refused(client: httpx.Client) -> None:
-    assert received(client, b"\x16\x03\x01\r\n\r\n").startswith(b"HTTP/1.1 400")
+    answer = received(client, b"\x16\x03\x01\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 400")
+    _, body = answer.split(b"\r\n\r\n")
+    assert list(json.loads(body)) == ["error"]
     assert client.get("/v2/health/live").status_code == 200
 
 

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
+from fastbert_tf.export.server.limits import Limits
 from fastbert_tf.export.server.served_model import ServedModel
-from fastbert_tf.export.server.service import Limits, Service
+from fastbert_tf.export.server.service import Service
 from fastbert_tf.segments import Driver
 from fastbert_tf.segments.pooled_engine import PooledEngine
 

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from fastbert_tf.export.server.errors import RequestError
+from fastbert_tf.export.server.limits import Limits
 from fastbert_tf.export.server.query import Query
 from fastbert_tf.export.server.served_model import ServedModel
-from fastbert_tf.export.server.service import Limits, Service
+from fastbert_tf.export.server.service import Service
 from fastbert_tf.segments.pooled_engine import (
     DeadlineExceeded,
     Overloaded,

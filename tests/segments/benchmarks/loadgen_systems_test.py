@@ -1,14 +1,15 @@
 """What LoadGen drives: who is asked for what, and that all are answered."""
 
 import ctypes
+import threading
 import types
 
 import numpy as np
 import pytest
 
-from fastbert_tf.results import ExitResult
 from fastbert_tf.segments.benchmarks.loadgen_systems import (
     BatchingSystem,
+    ConcurrentSystem,
     DirectSystem,
 )
 
@@ -34,9 +35,7 @@ def queries_of(rows):
 
 
 def labels_are_rows(rows):
-    logits = np.eye(50, dtype=np.float32)[rows]
-    zeros = np.zeros(len(rows), np.int32)
-    return ExitResult(logits, zeros.astype(np.float32), zeros)
+    return rows.astype(np.int32)
 
 
 def fails(rows):
@@ -101,12 +100,14 @@ def test_a_wrong_number_of_answers_is_an_error():
         raise system.error
 
 
-def test_a_row_without_an_answer_is_answered_with_that():
-    def predict(rows):
-        result = labels_are_rows(rows)
-        result.logits[1] = np.nan
-        return result
+def test_rows_are_answered_one_by_one_as_many_at_once_as_threads():
+    loadgen, together = FakeLoadgen(), threading.Barrier(3, timeout=10)
 
-    loadgen = FakeLoadgen()
-    DirectSystem(loadgen, predict).issue(queries_of([5, 6]))
-    assert loadgen.labels == {1005: 5, 1006: -1}
+    def predict(rows):
+        together.wait()
+        return labels_are_rows(rows)
+
+    with ConcurrentSystem(loadgen, predict, num_threads=3) as system:
+        system.issue(queries_of(range(6)))
+    assert system.error is None
+    assert loadgen.labels == {1000 + row: row for row in range(6)}

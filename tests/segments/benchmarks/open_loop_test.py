@@ -8,6 +8,7 @@ from fastbert_tf.segments.benchmarks.open_loop import (
     OpenLoop,
     build_engine,
     check_engines,
+    to_engine,
 )
 from fastbert_tf.segments.benchmarks.server import ServerOptions, run_server
 from fastbert_tf.segments.benchmarks.variants import Builder
@@ -49,7 +50,8 @@ def test_seconds_count_from_the_intended_arrival(
 
     engine = build_engine("engine", builder, NUM_BLOCKS, 8)
     setting = workload.at_histogram((1, 1, 1, 1))
-    loop = OpenLoop(engine, workload, setting, 60.0, lambda: now[0], sleep)
+    submit = to_engine(engine, workload, setting)
+    loop = OpenLoop(submit, len(LENGTHS), 60.0, lambda: now[0], sleep)
     with engine:
         seconds = loop.play(np.array([1.0, 1.0, 4.0]))
     assert sleeps == [1.0, 3.0]
@@ -61,7 +63,8 @@ def test_rows_refused_take_for_ever(
     builder: Builder, workload: Workload
 ) -> None:
     engine = build_engine("engine", builder, NUM_BLOCKS, 8)
-    loop = OpenLoop(engine, workload, workload.at_speed(0.0), -1.0)
+    submit = to_engine(engine, workload, workload.at_speed(0.0))
+    loop = OpenLoop(submit, len(LENGTHS), -1.0)
     with engine:
         seconds = loop.play(np.zeros(3))
     assert seconds.tolist() == [np.inf] * 3
@@ -81,7 +84,7 @@ def test_a_server_run_has_every_engine_at_every_load(
     records = list(run_server(workload, [setting], options))
     assert [x.variant for x in records[1:4]] == list(ENGINES)
     assert {x.share_on_time for x in records} == {1.0}
-    assert [x.share_unanswered for x in records[:4]] == [None, 0.0, 0.0, 0.0]
+    assert [x.share_unanswered for x in records[:4]] == [0.0] * 4
     assert [x.setting for x in records[1:4]] == [
         "depth 2.50",
         "depth 2.50",

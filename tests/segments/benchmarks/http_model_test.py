@@ -1,0 +1,130 @@
+"""Rows over HTTP, to a server that says what it is told to say."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fastbert_tf.segments.benchmarks.http_model import HttpModel, Refused
+from fastbert_tf.segments.benchmarks.open_loop import OpenLoop, to_server
+from fastbert_tf.segments.benchmarks.workload import forced_workload
+
+from ...tiny_models import tiny_config
+
+INSTANCES = [{"text": "a"}, {"text": "b", "text_b": "ü"}]
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Answers with the server's next status, and keeps what was asked."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        size = int(self.headers["Content-Length"])
+        self.server.asked.append((self.path, json.loads(self.rfile.read(size))))
+        status = self.server.statuses.pop(0) if self.server.statuses else 200
+        if status is None:
+            self.close_connection = True
+            return
+        body = json.dumps({"predictions": [{"label_id": 7}]}).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[Any]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.asked, server.statuses = [], []
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def model(server: Any) -> Iterator[HttpModel]:
+    url = f"http://127.0.0.1:{server.server_port}/v1/models/mine"
+    with HttpModel(url, INSTANCES, num_connections=2) as model:
+        yield model
+
+
+def test_a_row_is_asked_with_its_speed_and_its_deadline(
+    server: Any, model: HttpModel
+) -> None:
+    assert model.ask(1, 0.25, 2.5) == {"label_id": 7}
+    assert model.ask(0, 0.0) == {"label_id": 7}
+    assert server.asked == [
+        (
+            "/v1/models/mine:predict",
+            {
+                "instances": [{"text": "b", "text_b": "ü", "speed": 0.25}],
+                "deadline_millis": 2500,
+            },
+        ),
+        (
+            "/v1/models/mine:predict",
+            {"instances": [{"text": "a", "speed": 0.0}]},
+        ),
+    ]
+
+
+@pytest.mark.parametrize("status", [429, 503, 504])
+def test_overload_is_no_failure(
+    server: Any, model: HttpModel, status: int
+) -> None:
+    server.statuses.append(status)
+    with pytest.raises(Refused, match=str(status)):
+        model.ask(0, 0.5)
+
+
+def test_another_status_is_a_failure(server: Any, model: HttpModel) -> None:
+    server.statuses.append(404)
+    with pytest.raises(OSError, match="answered 404"):
+        model.ask(0, 0.5)
+
+
+def test_a_connection_that_was_closed_is_opened_again(
+    server: Any, model: HttpModel
+) -> None:
+    server.statuses += [200, None]
+    assert [model.ask(0, 0.5) for _ in range(2)] == [{"label_id": 7}] * 2
+    assert len(server.asked) == 3
+
+
+def test_a_row_past_its_deadline_is_not_sent(
+    server: Any, model: HttpModel
+) -> None:
+    with pytest.raises(Refused, match="before the row was sent"):
+        model.submit(0, 0.5, -1.0).result()
+    assert not server.asked
+
+
+@pytest.mark.parametrize(
+    "url", ["localhost", "http://localhost:8000", "https://x/v1/models/m", ""]
+)
+def test_an_address_that_is_no_model_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match="`--urls` must be models"):
+        HttpModel(url, INSTANCES)
+
+
+def test_rows_are_sent_to_a_server_and_refusals_take_for_ever(
+    server: Any, model: HttpModel
+) -> None:
+    workload = forced_workload(tiny_config(), np.array([2, 3]))
+    server.statuses += [503]
+    submit = to_server(model, workload, workload.at_histogram((1, 1, 0, 0)))
+    seconds = OpenLoop(submit, 2, 60.0).play(np.array([0.0, 0.1]))
+    assert seconds[0] == np.inf
+    assert 0 < seconds[1] < 60
