@@ -1,11 +1,13 @@
-"""The exported bundle: one SavedModel a segment."""
+"""The exported bundle: a file of its own for every segment."""
 
 from .exporting import export_segments
+from .layout import Layout
 from .loading import load_preprocessor, load_segments
 from .manifest import BundleManifest, Usage, read_manifest
 
 __all__ = [
     "BundleManifest",
+    "Layout",
     "Usage",
     "export_segments",
     "load_preprocessor",

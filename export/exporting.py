@@ -20,10 +20,15 @@ from fastbert_tf.checkpoints.table import check_finite
 from fastbert_tf.checkpoints.writing import check_labels
 from fastbert_tf.inputs import check_preprocessor
 from fastbert_tf.segments import SegmentPlan
-from fastbert_tf.segments.building import Parts, network_parts
+from fastbert_tf.segments.building import network_parts
+from fastbert_tf.segments.openvino_segments import (
+    imported_openvino,
+    openvino_parts,
+)
 from fastbert_tf.segments.precision import check_precision
 from fastbert_tf.segments.segment import segment_name
 
+from .layout import OPENVINO, SAVED_MODEL, Layout
 from .manifest import (
     KIND,
     MANIFEST_FILE,
@@ -32,6 +37,7 @@ from .manifest import (
     Usage,
     describe_file,
 )
+from .openvino_files import save_openvino_segment
 from .saved_preprocessor import save_preprocessor
 from .saved_segment import compute_dtypes, save_segment
 from .saved_serving import save_serving
@@ -45,9 +51,8 @@ def export_segments(
     preprocessor: TextPreprocessor,
     labels: Sequence[str] | None = None,
     precision: str = "float32",
-    plan: SegmentPlan | None = None,
     usage: Usage | None = None,
-    serving: bool = False,
+    layout: Layout | None = None,
 ) -> BundleManifest:
     """Writes a bundle: all that is needed to answer texts, without Keras.
 
@@ -61,9 +66,12 @@ def export_segments(
     bundle or the new one. A bundle of `"bfloat16"` keeps its weights in two
     bytes and runs on processors with and without bfloat16 instructions.
 
-    With `serving`, `serving/1/` is the whole model again as one SavedModel
-    that TensorFlow Serving runs, with the pools of survivors in its graph and
-    requests to warm it up; it takes as much room as all segments.
+    Segments of the format `"openvino"` are files of OpenVINO instead, which
+    `load_segments` gives to the same drivers.
+
+    With `Layout(serving=True)`, `serving/1/` is the whole model again as one
+    SavedModel that TensorFlow Serving runs, with the pools of survivors in its
+    graph and requests to warm it up; it takes as much room as all segments.
 
     Args:
         model: `FastBertClassifier`.
@@ -71,10 +79,9 @@ def export_segments(
         preprocessor: `TextPreprocessor` of the model.
         labels: C class names, in the order of the logits, or None.
         precision: str, `"float32"` or `"bfloat16"`, as of `build_segments`.
-        plan: `SegmentPlan`, the exits that are asked; all by default.
         usage: `Usage`, the default speed and whether texts come in pairs.
-        serving: bool, write `serving/1/` as well. It needs the extra
-            `serving`.
+        layout: `Layout`, the exits that are asked, the format of the segments
+            and whether there is a `serving/1/`.
 
     Returns:
         the manifest of what was written.
@@ -83,7 +90,7 @@ def export_segments(
         ValueError: an argument does not fit the model, a weight is not
             finite, `path` is something else than a bundle, or another process
             is writing it.
-        ImportError: the extra `serving` is needed and not installed.
+        ImportError: an extra is needed and not installed.
         OSError: it cannot be written; what was there is unchanged.
 
     Example:
@@ -97,17 +104,20 @@ def export_segments(
     check_bundle_path(path)
     check_precision(precision)
     _check_model(model, preprocessor, labels)
-    if serving:
+    usage, layout = usage or Usage(), layout or Layout()
+    if layout.format == OPENVINO:
+        imported_openvino()
+    if layout.serving:
         check_can_write_warmup()
-    plan = plan or SegmentPlan.every_exit(model.config.num_hidden_layers)
-    usage = usage or Usage()
+    num_blocks = model.config.num_hidden_layers
+    plan = layout.plan or SegmentPlan.every_exit(num_blocks)
     with replaced_folder(path, MANIFEST_FILE) as folder:
         with _out_of_room(folder):
-            parts = _write_segments(folder, model, precision, plan)
+            _SEGMENTS[layout.format](folder, model, precision, plan)
             save_preprocessor(preprocessor, os.path.join(folder, PREPROCESSOR))
-            if serving:
+            if layout.serving:
                 save_serving(
-                    parts,
+                    network_parts(model, precision, plan, precision),
                     model.config,
                     preprocessor,
                     labels,
@@ -124,6 +134,7 @@ def export_segments(
             usage=usage,
             versions=_versions(),
             files={name: _describe(folder, name) for name in _names(folder)},
+            format=layout.format,
         )
         with open(
             os.path.join(folder, MANIFEST_FILE), "x", encoding="utf-8"
@@ -175,10 +186,9 @@ def _out_of_room(folder: str) -> Iterator[None]:
         ) from error
 
 
-def _write_segments(
+def _write_saved_models(
     folder: str, model: FastBertClassifier, precision: str, plan: SegmentPlan
-) -> list[Parts]:
-    """Writes them; gives their parts that compute in `precision` itself."""
+) -> None:
     networks = [
         network_parts(model, precision, plan, dtype)
         for dtype in compute_dtypes(precision)
@@ -186,7 +196,18 @@ def _write_segments(
     for span, *parts in zip(plan.spans, *networks, strict=True):
         name = os.path.join(folder, segment_name(*span))
         save_segment(parts, name, model.config.hidden_size)
-    return networks[0]
+
+
+def _write_openvino(
+    folder: str, model: FastBertClassifier, precision: str, plan: SegmentPlan
+) -> None:
+    parts = openvino_parts(model, precision, plan)
+    for span, part in zip(plan.spans, parts, strict=True):
+        name = os.path.join(folder, segment_name(*span))
+        save_openvino_segment(part, name, model.config.hidden_size, precision)
+
+
+_SEGMENTS = {SAVED_MODEL: _write_saved_models, OPENVINO: _write_openvino}
 
 
 def _names(folder: str) -> Iterator[str]:

@@ -9,11 +9,13 @@ from fastbert_tf.segments import Segment
 from fastbert_tf.unicode_table import load_unicode_table
 from fastbert_tf.vocabulary import read_vocabulary
 
+from .layout import OPENVINO
 from .manifest import (
     PREPROCESSOR,
     TEXT_FILES,
     read_manifest,
 )
+from .openvino_files import check_openvino, load_openvino_segment
 from .operations import (
     SEGMENT_OPERATIONS,
     SERVING_OPERATIONS,
@@ -35,7 +37,8 @@ def load_segments(path: str | os.PathLike[str]) -> list[Segment]:
     Weights become constants again, so that the segments are as fast as those
     of `build_segments`, and equal to them bit for bit in float32. Those of
     `"bfloat16"` compute in float32 where the processor lacks bfloat16
-    instructions, wherever the bundle was made.
+    instructions, wherever the bundle was made. Those of the format
+    `"openvino"` run on OpenVINO, on the processor, and agree to rounding.
 
     No Keras layer or model is made. (Importing `fastbert_tf` imports Keras
     all the same.)
@@ -45,6 +48,7 @@ def load_segments(path: str | os.PathLike[str]) -> list[Segment]:
 
     Raises:
         FileNotFoundError: a file is missing.
+        ModuleNotFoundError: the format needs OpenVINO, which is not there.
         ValueError: the bundle is refused, with the file's name.
 
     Example:
@@ -60,13 +64,15 @@ def load_segments(path: str | os.PathLike[str]) -> list[Segment]:
     for name in manifest.saved_models:
         allowed = _OPERATIONS.get(name, SEGMENT_OPERATIONS)
         check_saved_model(os.path.join(path, name), allowed)
+    folders = [os.path.join(path, name) for name in manifest.segment_names]
+    load = load_segment
+    if manifest.format == OPENVINO:
+        load = load_openvino_segment
+        for folder in folders:
+            check_openvino(folder)
     return [
-        load_segment(
-            os.path.join(path, name), *span, manifest.config, manifest.precision
-        )
-        for name, span in zip(
-            manifest.segment_names, manifest.plan.spans, strict=True
-        )
+        load(folder, *span, manifest.config, manifest.precision)
+        for folder, span in zip(folders, manifest.plan.spans, strict=True)
     ]
 
 

@@ -21,6 +21,13 @@ from fastbert_tf.tokenization import VOCABULARY_FILE
 from fastbert_tf.tokenizer_settings import check_settings
 from fastbert_tf.unicode_table import FILE_NAME as TABLE_FILE
 
+from .layout import (
+    OPENVINO,
+    SAVED_MODEL,
+    SAVED_MODEL_FILES,
+    SEGMENT_FILES,
+    check_format,
+)
 from .serving_signatures import SERVING, serving_signatures
 from .warmup import WARMUP_FILE
 
@@ -29,12 +36,6 @@ FORMAT_VERSION = 1
 KIND = "fastbert-tf bundle"
 PREPROCESSOR = "preprocessor"
 TEXT_FILES = (VOCABULARY_FILE, TABLE_FILE)
-_SAVED_MODEL = (
-    "fingerprint.pb",
-    "saved_model.pb",
-    "variables/variables.data-00000-of-00001",
-    "variables/variables.index",
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +81,7 @@ class BundleManifest:
         versions: of the libraries that wrote the bundle.
         files: path inside the bundle to its `bytes` and `sha256`, of every
             other file.
+        format: str, of the segments: `"saved_model"` or `"openvino"`.
 
     Raises:
         TypeError, ValueError: a field is not as above, or the files are not
@@ -94,9 +96,11 @@ class BundleManifest:
     usage: Usage
     versions: Mapping[str, str]
     files: Mapping[str, Mapping[str, Any]]
+    format: str = SAVED_MODEL
 
     def __post_init__(self) -> None:
         check_precision(self.precision)
+        check_format(self.format)
         check_labels(self.labels, self.config.num_classes)
         check_settings(**self.preprocessing)
         num_blocks = self.config.num_hidden_layers
@@ -121,7 +125,9 @@ class BundleManifest:
     def saved_models(self) -> list[str]:
         """Folders of all SavedModels."""
         serving = [SERVING] if self.has_serving else []
-        return [*self.segment_names, PREPROCESSOR, *serving]
+        is_saved = self.format == SAVED_MODEL
+        segments = self.segment_names if is_saved else []
+        return [*segments, PREPROCESSOR, *serving]
 
     @property
     def signatures(self) -> dict[str, Any]:
@@ -130,14 +136,15 @@ class BundleManifest:
         Under `serving/1`, the same of each of its signatures.
         """
         width = self.config.hidden_size
+        states = "float32" if self.format == OPENVINO else self.precision
         outputs = {
-            "hidden_states": _spec(self.precision, [None, None, width]),
+            "hidden_states": _spec(states, [None, None, width]),
             "logits": _spec("float32", [None, self.config.num_classes]),
             "uncertainty": _spec("float32", [None]),
         }
         signatures = {}
         for i, name in enumerate(self.segment_names):
-            specs = segment_signature(i == 0, width, self.precision)
+            specs = segment_signature(i == 0, width, states)
             inputs = {
                 x.name: _spec(x.dtype.name, x.shape.as_list()) for x in specs
             }
@@ -174,7 +181,9 @@ class BundleManifest:
                 )
 
     def _fields(self) -> dict[str, Any]:
-        return {
+        # Bundles of SavedModels had no format before there was another.
+        is_saved = self.format == SAVED_MODEL
+        return ({} if is_saved else {"format": self.format}) | {
             "kind": KIND,
             "config": self.config.to_dict(),
             "precision": self.precision,
@@ -188,7 +197,14 @@ class BundleManifest:
         }
 
     def _check_names(self) -> None:
-        expected = {f"{x}/{y}" for x in self.saved_models for y in _SAVED_MODEL}
+        expected = {
+            f"{x}/{y}" for x in self.saved_models for y in SAVED_MODEL_FILES
+        }
+        expected |= {
+            f"{x}/{y}"
+            for x in self.segment_names
+            for y in SEGMENT_FILES[self.format]
+        }
         expected |= set(TEXT_FILES)
         if self.has_serving:
             expected.add(f"{SERVING}/{WARMUP_FILE}")
@@ -223,7 +239,7 @@ def read_manifest(folder: str | os.PathLike[str]) -> BundleManifest:
         ValueError: another format version, or the manifest is damaged.
     """
     path = os.path.join(folder, MANIFEST_FILE)
-    fields = read_checksummed(path, FORMAT_VERSION, _NAMES)
+    fields = read_checksummed(path, FORMAT_VERSION, _NAMES, ["format"])
     try:
         manifest = _manifest(fields)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -256,6 +272,7 @@ def _manifest(fields: Mapping[str, Any]) -> BundleManifest:
         usage=Usage(**fields["usage"]),
         versions=fields["versions"],
         files=fields["files"],
+        format=fields.get("format", SAVED_MODEL),
     )
 
 

@@ -3,10 +3,11 @@
     fastbert-export --model_dir=model/ --bundle_dir=bundle/ \\
         --precision=bfloat16
 
-Writes a bundle: a SavedModel a segment (M0, M1, ...), one that turns texts
-into ids, the vocabulary, the labels, and `manifest.json` with the SHA-256 of
-every file. A bundle that is already there is replaced as a whole. Prints what
-was written and its size; `fastbert-predict --bundle_dir=bundle/` reads it.
+Writes a bundle: a SavedModel or, with --format=openvino, a graph of OpenVINO
+for every segment (M0, M1, ...), a SavedModel that turns texts into ids, the
+vocabulary, the labels, and `manifest.json` with the SHA-256 of every file. A
+bundle that is already there is replaced as a whole. Prints what was written
+and its size; `fastbert-predict --bundle_dir=bundle/` reads it.
 """
 
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from fastbert_tf.segments import SegmentPlan
 from fastbert_tf.segments.precision import PRECISIONS
 
 from ..exporting import check_bundle_path, export_segments
+from ..layout import FORMATS, SAVED_MODEL, Layout
 from ..manifest import BundleManifest, Usage
 
 
@@ -35,6 +37,14 @@ def define_flags(values: flags.FlagValues) -> None:
         "float32",
         PRECISIONS,
         "Of weights and hidden states; bfloat16 takes half the room.",
+        values,
+    )
+    flags.DEFINE_enum(
+        "format",
+        SAVED_MODEL,
+        FORMATS,
+        "Of the segments. OpenVINO's run on processors, faster (needs "
+        "'.[openvino]').",
         values,
     )
     flags.DEFINE_float(
@@ -74,9 +84,12 @@ def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
         preprocessor,
         trained.labels,
         values.precision,
-        _plan(values.exits, model.config.num_hidden_layers),
         Usage(values.speed, trained.pairs),
-        values.serving,
+        Layout(
+            _plan(values.exits, model.config.num_hidden_layers),
+            values.format,
+            values.serving,
+        ),
     )
     print(f"{values.bundle_dir}: {_summary(manifest)}")
 

@@ -18,7 +18,10 @@ def to_text(fields: Mapping[str, Any], format_version: int) -> str:
 
 
 def read_checksummed(
-    path: str, format_version: int, names: Collection[str]
+    path: str,
+    format_version: int,
+    names: Collection[str],
+    optional: Collection[str] = (),
 ) -> dict[str, Any]:
     """The fields that `to_text` was given.
 
@@ -26,6 +29,7 @@ def read_checksummed(
         path: the file.
         format_version: int, the one that is understood.
         names: of the fields, all of them.
+        optional: names of fields that may be there too.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -42,7 +46,8 @@ def read_checksummed(
         )
     fields.pop("checksum", None)
     # Written again, an undamaged file is the same text, byte for byte.
-    if set(fields) != set(names) or to_text(fields, format_version) != text:
+    is_complete = set(fields) - set(optional) == set(names)
+    if not is_complete or to_text(fields, format_version) != text:
         raise ValueError(
             f"{path} is damaged or was edited: its contents do not fit its "
             "checksum. Expected the file as it was written. Restore it, or "

@@ -14,11 +14,16 @@ from ..buckets import cut
 from ..pooled_engine import EngineAnswer, Overloaded, PooledEngine
 from ..segment_plan import SegmentPlan
 from .http_model import HttpModel
-from .variants import Builder
+from .variants import ON_OPENVINO, Builder
 from .workload import Setting, Workload
 
 # The same engine, but for what runs together and which exits there are.
-ENGINES = ("engine", "engine by rows", "engine at full depth")
+ENGINES = (
+    "engine",
+    "engine by rows",
+    "engine at full depth",
+    "engine on openvino",
+)
 
 
 def check_engines(scenario: str, drivers: tuple[str, ...]) -> None:
@@ -49,7 +54,8 @@ def build_engine(
         plan = SegmentPlan.teacher_only(num_layers)
     if kind == "engine by rows":
         max_batch_size = 1
-    return PooledEngine(builder.segments(plan), max_batch_size)
+    segments = builder.segments(plan, kind.endswith(ON_OPENVINO))
+    return PooledEngine(segments, max_batch_size)
 
 
 # A row and its seconds left to a future; None if it is refused.

@@ -14,6 +14,7 @@ from fastbert_tf import ExitResult, FastBertClassifier
 from ..buckets import bucket_lengths, cut, row_lengths
 from ..building import build_segments, build_static
 from ..driver import Driver
+from ..openvino_segments import build_openvino_segments
 from ..pooled_driver import PooledDriver
 from ..segment import Segment
 from ..segment_plan import SegmentPlan
@@ -21,7 +22,14 @@ from ..single_graph import SingleGraphDriver
 
 Inputs = Mapping[str, np.ndarray]
 
-DRIVERS = ("driver", "pooled", "single graph")
+DRIVERS = (
+    "driver",
+    "pooled",
+    "single graph",
+    "driver on openvino",
+    "pooled on openvino",
+)
+ON_OPENVINO = " on openvino"
 FULL_DEPTH = "full depth, one graph"
 KERAS = "full depth, keras predict"
 
@@ -69,13 +77,16 @@ class Builder:
         self._precision = precision
         self._segments = {}
 
-    def segments(self, plan: SegmentPlan | None = None) -> list[Segment]:
+    def segments(
+        self, plan: SegmentPlan | None = None, openvino: bool = False
+    ) -> list[Segment]:
         """The segments of a plan, built once."""
-        if plan not in self._segments:
-            self._segments[plan] = build_segments(
+        if (plan, openvino) not in self._segments:
+            build = build_openvino_segments if openvino else build_segments
+            self._segments[plan, openvino] = build(
                 self._model, self._precision, plan
             )
-        return self._segments[plan]
+        return self._segments[plan, openvino]
 
     def driver(
         self, kind: str, batch_size: int, plan: SegmentPlan | None = None
@@ -83,10 +94,11 @@ class Builder:
         """A driver by its name in `DRIVERS`."""
         if kind == "single graph":
             return SingleGraphDriver(self._model, self._precision, plan)
-        if kind == "pooled":
-            return PooledDriver(self.segments(plan), batch_size)
-        assert kind == "driver"
-        return Driver(self.segments(plan))
+        segments = self.segments(plan, kind.endswith(ON_OPENVINO))
+        if kind.startswith("pooled"):
+            return PooledDriver(segments, batch_size)
+        assert kind.startswith("driver")
+        return Driver(segments)
 
 
 def answer_all(

@@ -229,6 +229,8 @@ ELSEWHERE = {
     "for_latency": "drivers_test.py: makes a driver",
     "for_throughput": "drivers_test.py: makes a driver",
     "BundleManifest": "manifest_test.py: what a bundle holds",
+    "Layout": "openvino_files_test.py: which files there are",
+    "OpenVinoSegment": "openvino_segments_test.py: a graph of OpenVINO's",
     "Usage": "manifest_test.py: a speed, and whether texts come in pairs",
     "export_segments": "exporting_test.py: writes files",
     "load_preprocessor": "loading_test.py: strings, with a vocabulary",

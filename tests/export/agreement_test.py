@@ -29,6 +29,7 @@ from fastbert_tf.segments.pooled_engine import PooledEngine
 from ..fastbert_tf.text_oracle import shared_data
 from ..segments.driver_test import settled
 from ..tiny_models import random_model
+from .bundles import SERVED
 from .conftest import LABELS
 from .scoring.conftest import read
 from .server.conftest import live, make_service
@@ -68,7 +69,12 @@ def bundle(
     path = tmp_path_factory.mktemp("agreement") / "bundle"
     usage = Usage(pairs=False)
     export_segments(
-        model, path, preprocessor, LABELS, usage=usage, serving=True
+        model,
+        path,
+        preprocessor,
+        LABELS,
+        usage=usage,
+        layout=SERVED,
     )
     return path
 

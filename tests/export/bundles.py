@@ -5,10 +5,12 @@ import pathlib
 import numpy as np
 
 from fastbert_tf import FastBertClassifier, FastBertConfig
-from fastbert_tf.export import load_preprocessor, load_segments
+from fastbert_tf.export import Layout, load_preprocessor, load_segments
 from fastbert_tf.segments import Driver
 
 from ..tiny_models import tiny_inputs
+
+SERVED = Layout(serving=True)
 
 
 def content(folder: pathlib.Path) -> dict[str, bytes]:

@@ -13,6 +13,7 @@ from fastbert_tf.export.serving_signatures import SERVING
 
 from ..tiny_models import random_model
 from ..tiny_texts import write_vocabulary
+from .bundles import SERVED
 
 LABELS = ["one", "two", "three", "four", "fünf"]
 
@@ -86,7 +87,7 @@ def served_bundle(
         long_preprocessor,
         LABELS,
         usage=usage,
-        serving=True,
+        layout=SERVED,
     )
     return bundle
 

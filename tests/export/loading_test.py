@@ -13,6 +13,7 @@ from fastbert_tf import (
     simulate_exits,
 )
 from fastbert_tf.export import (
+    Layout,
     export_segments,
     load_preprocessor,
     load_segments,
@@ -110,7 +111,8 @@ def test_a_plan_of_fewer_exits_survives(
     models: Models, preprocessor: TextPreprocessor, tmp_path: pathlib.Path
 ) -> None:
     plan = SegmentPlan(NUM_BLOCKS, (1, 3))
-    export_segments(models[0], tmp_path / "bundle", preprocessor, plan=plan)
+    layout = Layout(plan)
+    export_segments(models[0], tmp_path / "bundle", preprocessor, layout=layout)
     segments = load_segments(tmp_path / "bundle")
     assert [segment.name for segment in segments] == ["M0-M1", "M2-M3"]
     expected = Driver(build_segments(models[0], plan=plan))

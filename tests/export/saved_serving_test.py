@@ -23,7 +23,7 @@ from ..segments.driver_test import settled
 from ..tiny_models import random_model, tiny_inputs
 from ..tiny_texts import PAIRS, TEXTS
 from ..tolerances import tolerance
-from .bundles import content, wide_model
+from .bundles import SERVED, content, wide_model
 from .conftest import LABELS
 
 InvalidArgument = tf.errors.InvalidArgumentError
@@ -176,7 +176,7 @@ def test_a_row_without_a_number_is_marked_and_alone(
     weights = table.numpy()
     weights[9] = 1e38
     table.assign(weights)
-    export_segments(model, tmp_path / "bundle", preprocessor, serving=True)
+    export_segments(model, tmp_path / "bundle", preprocessor, layout=SERVED)
     loaded = tf.saved_model.load(str(tmp_path / "bundle" / SERVING))
     text = texts_of([preprocessor.vocabulary[9], "dull"])
     received = loaded.signatures["serving_default"](text=text)
@@ -224,7 +224,11 @@ def test_it_holds_the_weights_once(
     model = wide_model(8192)
     bundle = tmp_path / "bundle"
     export_segments(
-        model, bundle, preprocessor, precision=precision, serving=True
+        model,
+        bundle,
+        preprocessor,
+        precision=precision,
+        layout=SERVED,
     )
     own = model.count_params() * (2 if precision == "bfloat16" else 4)
     files = content(bundle / SERVING)
@@ -238,7 +242,7 @@ def test_a_bundle_of_pairs_takes_pairs_alone(
     model = random_model(num_hidden_layers=1)
     usage = Usage(pairs=True)
     bundle = tmp_path / "bundle"
-    export_segments(model, bundle, preprocessor, usage=usage, serving=True)
+    export_segments(model, bundle, preprocessor, usage=usage, layout=SERVED)
     signatures = tf.saved_model.load(str(bundle / SERVING)).signatures
     assert "pairs" not in signatures
     texts, pairs = texts_of(["a", "dull"]), texts_of(["film", "plot"])

@@ -13,6 +13,8 @@ from fastbert_tf.export import export_segments, read_manifest
 from fastbert_tf.export.serving_signatures import SERVING
 from fastbert_tf.export.warmup import WARMUP_FILE, write_warmup
 
+from .bundles import SERVED
+
 
 def logs(folder: pathlib.Path) -> list[Any]:
     records = tf.data.TFRecordDataset(str(folder / WARMUP_FILE))
@@ -76,5 +78,5 @@ def test_without_the_extra_the_package_is_named_and_nothing_written(
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     path = tmp_path / "bundle"
     with pytest.raises(ImportError, match=r"fastbert-tf\[serving\]"):
-        export_segments(models[1], path, preprocessor, serving=True)
+        export_segments(models[1], path, preprocessor, layout=SERVED)
     assert not path.exists()

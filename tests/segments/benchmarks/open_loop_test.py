@@ -13,6 +13,7 @@ from fastbert_tf.segments.benchmarks.open_loop import (
 from fastbert_tf.segments.benchmarks.server import ServerOptions, run_server
 from fastbert_tf.segments.benchmarks.variants import Builder
 from fastbert_tf.segments.benchmarks.workload import Workload, forced_workload
+from fastbert_tf.segments.openvino_segments import OpenVinoSegment
 
 from ...tiny_models import NUM_BLOCKS, tiny_config
 
@@ -30,12 +31,13 @@ def builder(workload: Workload) -> Builder:
 
 
 def test_engines_differ_in_what_runs_together(builder: Builder) -> None:
-    with_pools, by_rows, whole = (
+    with_pools, by_rows, whole, on_openvino = (
         build_engine(kind, builder, NUM_BLOCKS, 8) for kind in ENGINES
     )
     assert (with_pools.max_batch_size, len(with_pools.segments)) == (8, 4)
     assert (by_rows.max_batch_size, len(by_rows.segments)) == (1, 4)
     assert (whole.max_batch_size, len(whole.segments)) == (8, 1)
+    assert isinstance(on_openvino.segments[0], OpenVinoSegment)
 
 
 def test_seconds_count_from_the_intended_arrival(
@@ -82,13 +84,14 @@ def test_a_server_run_has_every_engine_at_every_load(
         drivers=ENGINES,
     )
     records = list(run_server(workload, [setting], options))
-    assert [x.variant for x in records[1:4]] == list(ENGINES)
+    assert [x.variant for x in records[1:5]] == list(ENGINES)
     assert {x.share_on_time for x in records} == {1.0}
-    assert [x.share_unanswered for x in records[:4]] == [0.0] * 4
-    assert [x.setting for x in records[1:4]] == [
+    assert [x.share_unanswered for x in records[:5]] == [0.0] * 5
+    assert [x.setting for x in records[1:5]] == [
         "depth 2.50",
         "depth 2.50",
         "speed 0",
+        "depth 2.50",
     ]
 
 
