@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -96,6 +97,45 @@ def is_feasible(
         if row.deadline >= deadline and now + needed > row.deadline:
             return False
     return True
+
+
+class Backlog:
+    """The work inside at one moment, for those who are not yet let in.
+
+    Args:
+        costs, rows, in_flight, max_batch_size: as of `backlog_seconds`.
+        now: float.
+    """
+
+    def __init__(
+        self,
+        costs: LaunchCosts,
+        rows: Iterable[OnlineRow],
+        in_flight: Iterable[Plan],
+        max_batch_size: int,
+        now: float,
+    ) -> None:
+        work = _Work(costs, in_flight, max_batch_size)
+        self.now = now
+        self._deadlines = []
+        self._seconds = [work.seconds]
+        for row in sorted(rows, key=lambda x: x.key):
+            work.add(row)
+            self._deadlines.append(row.deadline)
+            self._seconds.append(work.seconds)
+
+    @property
+    def seconds(self) -> float:
+        """Estimated, until all rows inside are answered."""
+        return self._seconds[-1]
+
+    def is_hopeless(self, deadline: float) -> bool:
+        """Whether rows of earlier deadlines alone take until after it.
+
+        `is_feasible` would refuse any row of such a deadline.
+        """
+        before = bisect.bisect_right(self._deadlines, deadline)
+        return self.now + SAFETY * self._seconds[before] > deadline
 
 
 class _Work:

@@ -14,7 +14,13 @@ import bisect
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 
-from .admission import SAFETY, OnlineRow, backlog_seconds, is_feasible
+from .admission import (
+    SAFETY,
+    Backlog,
+    OnlineRow,
+    backlog_seconds,
+    is_feasible,
+)
 from .launch_costs import LaunchCosts
 from .scheduler import Plan, check_sizes
 
@@ -88,6 +94,16 @@ class OnlineScheduler:
             self._rows.values(),
             self._in_flight,
             self.max_batch_size,
+        )
+
+    def backlog(self, now: float) -> Backlog:
+        """The work inside as it is now."""
+        return Backlog(
+            self.costs,
+            self._rows.values(),
+            self._in_flight,
+            self.max_batch_size,
+            now,
         )
 
     def refusal(

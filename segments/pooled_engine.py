@@ -27,12 +27,14 @@ from .engine_requests import (
 from .engine_warm_up import all_buckets, measure_launches
 from .engine_worker import EngineWorker
 from .launch_costs import LaunchCosts
-from .online_scheduler import OnlineScheduler
+from .online_scheduler import DEADLINE, OnlineScheduler
 from .request_desk import RequestDesk
 from .scheduler import MAX_IN_FLIGHT
 from .segment import Segment
 from .step import check_segments
 
+# So long a look at the work inside is good for those still outside.
+_BACKLOG_SECONDS = 0.01
 # What goes in and out of an engine, to be imported from here.
 __all__ = [
     "DeadlineExceeded",
@@ -114,6 +116,7 @@ class PooledEngine:
             target=self._worker.run, name="PooledEngine", daemon=True
         )
         self._is_warm = False
+        self._backlog = None
 
     def __enter__(self) -> PooledEngine:
         self.start()
@@ -153,6 +156,32 @@ class PooledEngine:
         """Rows that wait now for each segment, in order."""
         with self._changed:
             return self._desk.scheduler.pool_sizes
+
+    def check_deadline(self, deadline_seconds: float | None) -> None:
+        """Refuses what the work inside leaves no time for, whatever it is.
+
+        It is for callers who have yet to make inputs of a request, which
+        under overload would take most of their time. What is inside is looked
+        at now and then; `submit` decides.
+
+        Args:
+            deadline_seconds: float, from now; None is never refused.
+
+        Raises:
+            Overloaded: `submit` would refuse any rows of that deadline.
+        """
+        if deadline_seconds is None:
+            return
+        now = self._clock()
+        with self._changed:
+            backlog = self._backlog
+            if backlog is None or now > backlog.now + _BACKLOG_SECONDS:
+                backlog = self._desk.scheduler.backlog(now)
+                self._backlog = backlog
+        if backlog.is_hopeless(now + deadline_seconds):
+            refusal = Overloaded(DEADLINE, backlog.seconds)
+            self._observer.rejected(refusal.reason)
+            raise refusal
 
     def submit(
         self,

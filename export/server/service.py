@@ -84,21 +84,14 @@ class Service:
         Raises:
             RequestError: it gets no answer.
         """
-        query, extra, inputs, truncated = await self._readers.call(
-            self._encode, read
-        )
-        speed = query.speed
-        if speed is None:
-            speed = self.model.manifest.usage.speed
-        left = query.deadline_seconds
-        if left is None:
-            left = self.limits.deadline_seconds
-        if left is not None:
-            left -= time.monotonic() - arrived
-        if left is not None and left <= 0:
-            self.metrics.rejected("deadline")
-            raise _expired()
         try:
+            query, extra, inputs, truncated = await self._readers.call(
+                self._encode, read, arrived
+            )
+            speed = query.speed
+            if speed is None:
+                speed = self.model.manifest.usage.speed
+            left = self._seconds_left(query, arrived)
             future = self.engine.submit(inputs, speed, left, query.late)
             answer = await asyncio.wrap_future(future)
         except Overloaded as error:
@@ -135,7 +128,22 @@ class Service:
         self._readers.stop()
         self._explainers.stop()
 
-    def _encode(self, read: Callable[[], tuple[Query, Any]]) -> tuple:
+    def _seconds_left(self, query: Query, arrived: float) -> float | None:
+        """Until the deadline, if there is one; refuses one that passed."""
+        left = query.deadline_seconds
+        if left is None:
+            left = self.limits.deadline_seconds
+        if left is None:
+            return None
+        left -= time.monotonic() - arrived
+        if left <= 0:
+            self.metrics.rejected("deadline")
+            raise _expired()
+        return left
+
+    def _encode(
+        self, read: Callable[[], tuple[Query, Any]], arrived: float
+    ) -> tuple:
         query, extra = read()
         limit = self.limits.max_enqueued_rows
         if len(query.texts) > limit:
@@ -144,6 +152,8 @@ class Service:
                 f"A request may have {limit} rows at most. Received: "
                 f"{len(query.texts)}. Send them in parts.",
             )
+        # Encoding takes longer than refusing, and is for nothing then.
+        self.engine.check_deadline(self._seconds_left(query, arrived))
         return query, extra, *self.model.encode(query)
 
 

@@ -254,6 +254,18 @@ def test_a_row_must_have_the_time_to_go_through_alone() -> None:
     assert scheduler.refusal([8], 1.3 * alone, given, now=0.0) is None
 
 
+def test_no_row_can_come_behind_rows_that_take_until_its_deadline() -> None:
+    scheduler = new_scheduler()
+    scheduler.add(range(9), [8] * 9, 50.0, [True] * 9)
+    scheduler.add(range(9, 18), [8] * 9, 90.0, [True] * 9)
+    backlog = scheduler.backlog(now=10.0)
+    assert backlog.seconds == scheduler.backlog_seconds
+    assert not backlog.is_hopeless(10.0 + 1.6 * backlog.seconds)
+    assert backlog.is_hopeless(50.0) == (15 + backlog.seconds > 50)
+    assert scheduler.backlog(now=49.9).is_hopeless(50.0)
+    assert not scheduler.backlog(now=49.9).is_hopeless(49.99)
+
+
 def test_rows_inside_keep_their_deadline_when_others_ask() -> None:
     scheduler = new_scheduler()
     alone = NUM_SEGMENTS * launch_seconds(1)

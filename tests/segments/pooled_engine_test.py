@@ -13,7 +13,7 @@ from fastbert_tf.segments.pooled_engine import Overloaded
 
 from ..tiny_models import NUM_BLOCKS, faulty, pad, take, tiny_inputs
 from .driver_test import assert_equal, settled
-from .engine_parts import Counts, assert_nothing_is_left
+from .engine_parts import Clock, Counts, assert_nothing_is_left
 
 Models = list[FastBertClassifier]
 
@@ -205,6 +205,26 @@ def test_a_deadline_already_past_is_refused_without_computing(
         with pytest.raises(Overloaded, match="Received: deadline"):
             engine.submit(tiny_inputs(), 0.5, deadline_seconds)
     assert not counts.rows
+
+
+def test_what_the_work_inside_has_no_time_for_is_refused_unseen(
+    drivers: list[Driver],
+) -> None:
+    counts, clock = Counts(), Clock()
+    engine = PooledEngine(drivers[0].segments, 4, 99, counts, clock)
+    for segment in range(NUM_BLOCKS):
+        engine._costs.measure(segment, 8, 1, 1.0)
+        engine._costs.measure(segment, 8, 4, 4.0)
+    engine.submit(tiny_inputs(5), 0.0, 31.0)  # Takes twenty seconds.
+    clock.now += 5.0
+    for seconds in (None, 40.0, 20.0):  # The last comes before those inside.
+        engine.check_deadline(seconds)
+    with pytest.raises(Overloaded, match="Received: deadline") as refusal:
+        engine.check_deadline(26.5)
+    assert refusal.value.retry_after_seconds == pytest.approx(20)
+    assert counts.rejects == ["deadline"]
+    engine.start()
+    engine.stop(60)
 
 
 def test_an_observer_must_be_one(drivers: list[Driver]) -> None:

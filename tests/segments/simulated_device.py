@@ -189,7 +189,10 @@ class Simulation:
     def _arrive(self, row: int) -> None:
         x = self.arrivals[row]
         given = [x.bucket], x.deadline, [True]
-        if self.scheduler.refusal(*given, now=self.now):
+        refusal = self.scheduler.refusal(*given, now=self.now)
+        hopeless = self.scheduler.backlog(self.now).is_hopeless(x.deadline)
+        assert refusal or not hopeless
+        if refusal:
             self._end(row, REFUSED)
             return
         self.scheduler.add([row], *given)

@@ -21,7 +21,8 @@ class FakeEngine:
         observer: as of `PooledEngine`.
 
     `is_open` is an event that answers wait for; `error`, if not None, is what
-    every request gets; `late`, what `is_late` is. `submitted` keeps what came.
+    every request gets; `hopeless`, what deadlines get; `late`, what `is_late`
+    is. `submitted` keeps what came.
     """
 
     def __init__(self, segments: Sequence[Segment], observer: Any) -> None:
@@ -32,6 +33,7 @@ class FakeEngine:
         self.is_open.set()
         self.error = None
         self.late = False
+        self.hopeless = None
         self.submitted = []
         self.futures = []
         self._driver = Driver(segments)
@@ -48,6 +50,10 @@ class FakeEngine:
     def stop(self, timeout_seconds: float) -> None:
         self._executor.shutdown(wait=True)
         self.is_stopped = True
+
+    def check_deadline(self, deadline_seconds: float | None) -> None:
+        if self.hopeless is not None:
+            raise self.hopeless
 
     def submit(
         self,

@@ -67,6 +67,19 @@ def test_a_deadline_counts_from_the_arrival(service: Service) -> None:
     assert b'rejects_total{reason="deadline"} 1' in service.metrics.render()
 
 
+def test_a_deadline_without_hope_is_refused_before_the_texts_are_encoded(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded = []
+    monkeypatch.setattr(ServedModel, "encode", encoded.append)
+    service.engine.hopeless = Overloaded("deadline", 1.5)
+    with pytest.raises(RequestError, match="more to do") as caught:
+        answer(service, Query(["a"], deadline_seconds=0.5))
+    assert caught.value.status == 503
+    assert caught.value.headers == {"Retry-After": "2"}
+    assert not encoded
+
+
 def test_a_text_alone_has_no_second(service: Service) -> None:
     with pytest.raises(RequestError, match="trained on texts. Leave out"):
         answer(service, Query(["a"], ["b"]))
