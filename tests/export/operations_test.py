@@ -143,7 +143,9 @@ def saver_function(graph: Any) -> str:
 
 
 def call_saver(graph: Any) -> None:
-    node = graph.graph_def.library.function[0].node_def.add()
+    functions = graph.graph_def.library.function  # In no certain order.
+    network = next(x for x in functions if "network" in x.signature.name)
+    node = network.node_def.add()
     node.op, node.name = "StatefulPartitionedCall", "quietly"
     node.attr["f"].func.name = saver_function(graph)
 
