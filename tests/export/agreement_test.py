@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from fastbert_tf import FastBertClassifier, TextPreprocessor, simulate_exits
 from fastbert_tf.export import (
+    Layout,
     Usage,
     export_segments,
     load_preprocessor,
@@ -150,9 +151,26 @@ def of_beam(bundle: pathlib.Path, texts: list[str], folder: Any) -> Way:
     return answer
 
 
-@pytest.fixture(scope="module", params=["driver", "pools", "serving", "http"])
-def way(request: Any, bundle: pathlib.Path, rows: Rows) -> Iterator[Way]:
-    if request.param == "http":
+def of_openvino(
+    model: FastBertClassifier, bundle: pathlib.Path, texts: list[str]
+) -> Way:
+    pytest.importorskip("openvino", reason="the extra `openvino` is missing")
+    path = bundle.with_name("on openvino")
+    layout = Layout(format="openvino")
+    export_segments(model, path, load_preprocessor(bundle), layout=layout)
+    return of_driver(PooledDriver(load_segments(path)), path, texts)
+
+
+WAYS = ["driver", "pools", "openvino", "serving", "http"]
+
+
+@pytest.fixture(scope="module", params=WAYS)
+def way(
+    request: Any, model: FastBertClassifier, bundle: pathlib.Path, rows: Rows
+) -> Iterator[Way]:
+    if request.param == "openvino":
+        yield of_openvino(model, bundle, rows.texts)
+    elif request.param == "http":
         with live(
             make_service(ServedModel.load(bundle), Limits(), PooledEngine)
         ) as address:
