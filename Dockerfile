@@ -10,7 +10,7 @@ RUN python -m pip wheel --no-cache-dir --no-deps --wheel-dir=/wheels .
 FROM python:3.11-slim
 COPY --from=build /wheels /wheels
 RUN set -- /wheels/*.whl \
-    && python -m pip install --no-cache-dir "$1[serve]" \
+    && python -m pip install --no-cache-dir "$1[serve,openvino]" \
     && useradd --system --no-create-home fastbert
 USER fastbert
 EXPOSE 8000

@@ -32,7 +32,9 @@ from .serving_signatures import SERVING, serving_signatures
 from .warmup import WARMUP_FILE
 
 MANIFEST_FILE = "manifest.json"
-FORMAT_VERSION = 1
+# Older releases read bundles of SavedModels alone.
+_VERSIONS = {SAVED_MODEL: 1, OPENVINO: 2}
+_FORMATS = {version: format_ for format_, version in _VERSIONS.items()}
 KIND = "fastbert-tf bundle"
 PREPROCESSOR = "preprocessor"
 TEXT_FILES = (VOCABULARY_FILE, TABLE_FILE)
@@ -157,7 +159,7 @@ class BundleManifest:
 
     def to_text(self) -> str:
         """The file: one text for one content, checksum included."""
-        return to_text(self._fields(), FORMAT_VERSION)
+        return to_text(self._fields(), _VERSIONS[self.format])
 
     def check_files(
         self, folder: str, names: Collection[str] | None = None
@@ -181,9 +183,7 @@ class BundleManifest:
                 )
 
     def _fields(self) -> dict[str, Any]:
-        # Bundles of SavedModels had no format before there was another.
-        is_saved = self.format == SAVED_MODEL
-        return ({} if is_saved else {"format": self.format}) | {
+        return {
             "kind": KIND,
             "config": self.config.to_dict(),
             "precision": self.precision,
@@ -239,9 +239,10 @@ def read_manifest(folder: str | os.PathLike[str]) -> BundleManifest:
         ValueError: another format version, or the manifest is damaged.
     """
     path = os.path.join(folder, MANIFEST_FILE)
-    fields = read_checksummed(path, FORMAT_VERSION, _NAMES, ["format"])
+    names = dict.fromkeys(_FORMATS, _NAMES)
+    version, fields = read_checksummed(path, names)
     try:
-        manifest = _manifest(fields)
+        manifest = _manifest(fields, _FORMATS[version])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(
             f"{path} does not describe a bundle: {error}. Expected the file "
@@ -260,7 +261,7 @@ def describe_file(path: str) -> dict[str, Any]:
     return {"bytes": os.path.getsize(path), "sha256": file_sha256(path)}
 
 
-def _manifest(fields: Mapping[str, Any]) -> BundleManifest:
+def _manifest(fields: Mapping[str, Any], format_: str) -> BundleManifest:
     config = FastBertConfig.from_dict(fields["config"])
     labels = fields["labels"]
     return BundleManifest(
@@ -272,7 +273,7 @@ def _manifest(fields: Mapping[str, Any]) -> BundleManifest:
         usage=Usage(**fields["usage"]),
         versions=fields["versions"],
         files=fields["files"],
-        format=fields.get("format", SAVED_MODEL),
+        format=format_,
     )
 
 

@@ -30,6 +30,22 @@ _TYPES_OF_LAYERS = (
     "StridedSlice Subtract Tanh Transpose Unsqueeze"
 )
 OPERATIONS = frozenset(_TYPES_OF_LAYERS.split())
+# All that `openvino.serialize` writes. A namespace would be part of the name.
+_TAGS = frozenset(
+    [
+        "data",
+        "dim",
+        "edge",
+        "edges",
+        "input",
+        "layer",
+        "layers",
+        "net",
+        "output",
+        "port",
+        "rt_info",
+    ]
+)
 
 
 def save_openvino_segment(
@@ -130,9 +146,17 @@ def check_openvino(folder: str) -> None:
         raise ValueError(
             f"{path} is not a graph of OpenVINO: {error}. Restore the file."
         ) from error
+    layers = list(root.iter("layer"))
+    tags = {element.tag for element in root.iter()}
+    if root.tag != "net" or not layers or tags - _TAGS:
+        raise ValueError(
+            f"{path} is not a graph of OpenVINO. Received: {len(layers)} "
+            f"layers, and the elements {sorted(tags - _TAGS)}. Expected: what "
+            "`export_segments` writes. Export the model again."
+        )
     others = {
         f"{layer.get('type')} of {layer.get('version')}"
-        for layer in root.iter("layer")
+        for layer in layers
         if layer.get("type") not in OPERATIONS
         or not layer.get("version", "").startswith("opset")
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
 import importlib.util
 import os
@@ -32,7 +31,8 @@ class OpenVinoSegment(Segment):
 
     It takes and gives what a `Segment` does, as TensorFlow's tensors on the
     host. Hidden states are float32 between segments in either precision.
-    Any thread may run it; it is compiled when it first runs.
+    Any thread may run it; it is compiled when it first runs. It has no
+    `tf.function`: `function` is None.
 
     Args:
         index: int, the exit that ends it, and the block it ends with.
@@ -56,24 +56,31 @@ class OpenVinoSegment(Segment):
     ) -> None:
         super().__init__(index, None, config, "float32", first_block)
         self._network = network
+        self._lock = threading.Lock()
+        self._compiled = {}
         self._settings = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": _HINTS[precision],
         }
 
-    @functools.cached_property
-    def _run(self) -> _Compiled:
-        return _Compiled(self._network, self._settings, OUTPUTS)
+    def _run(self, *tensors: Any) -> dict[str, tf.Tensor]:
+        return self._of(OUTPUTS)(*tensors)
 
-    @functools.cached_property
-    def _advance(self) -> Any:
+    def _advance(self, *tensors: Any) -> tf.Tensor:
         """The blocks alone, their weights held twice then."""
-        openvino = imported_openvino()
-        network = self._network.clone()
-        states = network.output(0).get_node()
-        blocks = openvino.Model([states], network.get_parameters())
-        compiled = _Compiled(blocks, self._settings, OUTPUTS[:1])
-        return lambda *tensors: compiled(*tensors)["hidden_states"]
+        return self._of(OUTPUTS[:1])(*tensors)["hidden_states"]
+
+    def _of(self, names: tuple[str, ...]) -> _Compiled:
+        """The network that gives its first outputs, compiled once."""
+        with self._lock:
+            if names not in self._compiled:
+                network = self._network.clone()
+                outputs = network.outputs[: len(names)]
+                cut = imported_openvino().Model(
+                    [x.get_node() for x in outputs], network.get_parameters()
+                )
+                self._compiled[names] = _Compiled(cut, self._settings, names)
+            return self._compiled[names]
 
 
 class _Compiled:
@@ -103,9 +110,9 @@ class _Compiled:
         results = self._request.infer(
             arrays, share_inputs=True, share_outputs=True
         )
-        return {
-            name: tf.constant(results[i]) for i, name in enumerate(self._names)
-        }
+        with tf.device("CPU:0"):
+            tensors = [tf.constant(results[i]) for i in range(len(results))]
+        return dict(zip(self._names, tensors, strict=True))
 
     @property
     def _request(self) -> Any:
@@ -232,7 +239,6 @@ def imported_openvino() -> Any:
     if importlib.util.find_spec("openvino") is None:
         raise ModuleNotFoundError(
             "These segments need OpenVINO, which is not installed. Run `pip "
-            "install 'fastbert-tf[openvino]'`, or use a bundle of the format "
-            "saved_model."
+            "install 'fastbert-tf[openvino]'`, or use segments of TensorFlow."
         )
     return importlib.import_module("openvino")

@@ -28,7 +28,7 @@ from .engine_warm_up import all_buckets, measure_launches
 from .engine_worker import EngineWorker
 from .launch_costs import LaunchCosts
 from .online_scheduler import DEADLINE, OnlineScheduler
-from .request_desk import RequestDesk
+from .request_desk import LEAST_RETRY_SECONDS, RequestDesk
 from .scheduler import MAX_IN_FLIGHT
 from .segment import Segment
 from .step import check_segments
@@ -168,7 +168,7 @@ class PooledEngine:
             deadline_seconds: float, from now; None is never refused.
 
         Raises:
-            Overloaded: `submit` would refuse any rows of that deadline.
+            Overloaded: `submit` would refuse one row or more of that deadline.
         """
         if deadline_seconds is None:
             return
@@ -179,7 +179,8 @@ class PooledEngine:
                 backlog = self._desk.scheduler.backlog(now)
                 self._backlog = backlog
         if backlog.is_hopeless(now + deadline_seconds):
-            refusal = Overloaded(DEADLINE, backlog.seconds)
+            seconds = max(backlog.seconds, LEAST_RETRY_SECONDS)
+            refusal = Overloaded(DEADLINE, seconds)
             self._observer.rejected(refusal.reason)
             raise refusal
 

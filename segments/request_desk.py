@@ -18,7 +18,7 @@ from .online_scheduler import FULL, OnlineScheduler
 from .scheduler import Plan
 
 # Of a request that is not admitted; so soon the queue has moved.
-_LEAST_RETRY_SECONDS = 0.05
+LEAST_RETRY_SECONDS = 0.05
 
 
 class RequestDesk:
@@ -68,7 +68,7 @@ class RequestDesk:
             refusal = FULL
         if refusal:
             seconds = self.scheduler.backlog_seconds
-            raise Overloaded(refusal, max(seconds, _LEAST_RETRY_SECONDS))
+            raise Overloaded(refusal, max(seconds, LEAST_RETRY_SECONDS))
         self.table.add(request, rows)
         self.scheduler.add(request.row_ids.tolist(), *given)
 

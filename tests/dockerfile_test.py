@@ -57,9 +57,10 @@ def test_all_that_the_metadata_and_the_packages_name_is_copied() -> None:
     assert named == set(copied())
 
 
-def test_the_extra_that_is_installed_exists() -> None:
-    extras = re.findall(r"\$1\[(\w+)\]", " ".join(rests("RUN")))
-    assert extras == ["serve"]
+def test_the_extras_that_are_installed_exist() -> None:
+    (extras,) = re.findall(r"\$1\[([\w,]+)\]", " ".join(rests("RUN")))
+    extras = extras.split(",")
+    assert extras == ["serve", "openvino"]
     assert set(extras) <= set(_SETUP["options.extras_require"])
 
 

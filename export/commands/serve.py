@@ -26,7 +26,7 @@ from fastbert_tf.commands.launch import launch
 from ..server.limits import Limits
 
 _DEFAULTS = Limits()
-_PACKAGES = ("starlette", "uvicorn", "prometheus_client")
+_PACKAGES = ("starlette", "uvicorn", "h11", "prometheus_client")
 
 
 def define_flags(values: flags.FlagValues) -> None:

@@ -48,7 +48,13 @@ class TimedProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
-        """Tells it as all else is told; uvicorn's own is plain text."""
+        """Tells it as all else is told; uvicorn's own is plain text.
+
+        Nothing is told behind an answer that has begun.
+        """
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            self.transport.close()
+            return
         body = json.dumps({"error": msg}).encode("ascii")
         headers = [
             (b"content-type", b"application/json"),

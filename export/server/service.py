@@ -153,7 +153,8 @@ class Service:
                 f"{len(query.texts)}. Send them in parts.",
             )
         # Encoding takes longer than refusing, and is for nothing then.
-        self.engine.check_deadline(self._seconds_left(query, arrived))
+        if query.texts:
+            self.engine.check_deadline(self._seconds_left(query, arrived))
         return query, extra, *self.model.encode(query)
 
 

@@ -18,18 +18,14 @@ def to_text(fields: Mapping[str, Any], format_version: int) -> str:
 
 
 def read_checksummed(
-    path: str,
-    format_version: int,
-    names: Collection[str],
-    optional: Collection[str] = (),
-) -> dict[str, Any]:
-    """The fields that `to_text` was given.
+    path: str, names: Mapping[int, Collection[str]]
+) -> tuple[int, dict[str, Any]]:
+    """The format version and the fields that `to_text` was given.
 
     Args:
         path: the file.
-        format_version: int, the one that is understood.
-        names: of the fields, all of them.
-        optional: names of fields that may be there too.
+        names: format versions that are understood to the names of their
+            fields, all of them.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -38,22 +34,26 @@ def read_checksummed(
     text = read_text(path)
     fields = parse_json(text, path)
     version = fields.pop("format_version", None)
-    if version != format_version:
+    if version not in names:
         raise ValueError(
             f"{path} has another format. Received: format_version="
-            f"{version!r}. Expected: {format_version}. Install the version "
+            f"{version!r}. Expected: {_either(names)}. Install the version "
             "of fastbert-tf that wrote it, or save the model again."
         )
     fields.pop("checksum", None)
     # Written again, an undamaged file is the same text, byte for byte.
-    is_complete = set(fields) - set(optional) == set(names)
-    if not is_complete or to_text(fields, format_version) != text:
+    is_complete = set(fields) == set(names[version])
+    if not is_complete or to_text(fields, version) != text:
         raise ValueError(
             f"{path} is damaged or was edited: its contents do not fit its "
             "checksum. Expected the file as it was written. Restore it, or "
             "save the model again."
         )
-    return fields
+    return version, fields
+
+
+def _either(versions: Collection[int]) -> str:
+    return " or ".join(str(version) for version in versions)
 
 
 def _canonical(fields: Mapping[str, Any], indent: int | None = None) -> str:

@@ -79,7 +79,8 @@ def read_manifest(folder: str) -> Manifest:
     """
     path = os.path.join(folder, MANIFEST_FILE)
     names = [field.name for field in dataclasses.fields(Manifest)]
-    return Manifest(**read_checksummed(path, FORMAT_VERSION, names))
+    _, fields = read_checksummed(path, {FORMAT_VERSION: names})
+    return Manifest(**fields)
 
 
 def file_sha256(path: str) -> str:

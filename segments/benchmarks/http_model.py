@@ -92,6 +92,7 @@ class HttpModel:
         Raises:
             Refused: overload, or the deadline has passed.
             OSError: no connection, or another error of the server.
+            http.client.HTTPException: what answers speaks no HTTP.
         """
         content = {"instances": [{**self._instances[row], "speed": speed}]}
         if seconds is not None:
@@ -110,19 +111,21 @@ class HttpModel:
         return json.loads(body)["predictions"][0]
 
     def _post(self, body: bytes) -> tuple[int, bytes]:
+        try:
+            return self._exchanged(body)
+        except (ConnectionError, http.client.BadStatusLine):
+            # The server had closed the connection; it is opened again.
+            return self._exchanged(body)
+
+    def _exchanged(self, body: bytes) -> tuple[int, bytes]:
         connection = self._connection()
         try:
-            return self._exchanged(connection, body)
-        except (ConnectionError, http.client.BadStatusLine):
-            connection.close()  # The server had; it is opened again.
-            return self._exchanged(connection, body)
-
-    def _exchanged(
-        self, connection: http.client.HTTPConnection, body: bytes
-    ) -> tuple[int, bytes]:
-        connection.request("POST", self._path, body, _HEADERS)
-        response = connection.getresponse()
-        return response.status, response.read()
+            connection.request("POST", self._path, body, _HEADERS)
+            response = connection.getresponse()
+            return response.status, response.read()
+        except BaseException:
+            connection.close()  # The next request opens it.
+            raise
 
     def _connection(self) -> http.client.HTTPConnection:
         """This thread's."""

@@ -11,9 +11,14 @@ from typing import Any
 import numpy as np
 
 from ..buckets import cut
-from ..pooled_engine import EngineAnswer, Overloaded, PooledEngine
+from ..pooled_engine import (
+    DeadlineExceeded,
+    EngineAnswer,
+    Overloaded,
+    PooledEngine,
+)
 from ..segment_plan import SegmentPlan
-from .http_model import HttpModel
+from .http_model import HttpModel, Refused
 from .variants import ON_OPENVINO, Builder
 from .workload import Setting, Workload
 
@@ -58,6 +63,7 @@ def build_engine(
     return PooledEngine(segments, max_batch_size)
 
 
+_GIVEN_UP = (DeadlineExceeded, Overloaded, Refused)
 # A row and its seconds left to a future; None if it is refused.
 Submit = Callable[[int, float], Future[Any] | None]
 
@@ -95,8 +101,11 @@ class OpenLoop:
 
         Returns:
             float `[N]`, infinite for those refused or given up.
+
+        Raises:
+            Exception: the first that a row ended with otherwise.
         """
-        seconds = np.full(len(arrivals), np.inf)
+        seconds, failures = np.full(len(arrivals), np.inf), []
         num_inside, is_done = 0, threading.Semaphore(0)
         start = self._clock()
         for i, arrival in enumerate(arrivals.tolist()):
@@ -105,8 +114,11 @@ class OpenLoop:
                 self._sleep(early)
 
             def done(future: Future, i: int = i, due: float = due) -> None:
-                if future.exception() is None:
+                error = future.exception()
+                if error is None:
                     seconds[i] = self._clock() - due
+                elif not isinstance(error, _GIVEN_UP):
+                    failures.append(error)
                 is_done.release()
 
             left = due + self._deadline_seconds - self._clock()
@@ -116,6 +128,8 @@ class OpenLoop:
                 num_inside += 1
         for _ in range(num_inside):
             is_done.acquire()
+        if failures:
+            raise failures[0]
         return seconds
 
 

@@ -67,8 +67,20 @@ class BenchmarkOptions:
             self._refuse("test_path", "labelled rows, with --model_dir")
         if self.random_weights and self.planned:
             self._refuse("planned", "used without --random_weights")
+        if self.planned and any("openvino" in x for x in self.drivers):
+            self._refuse("planned", "used without drivers on openvino")
+        self._check_urls()
+
+    def _check_urls(self) -> None:
+        """Servers have a precision and a batch size of their own."""
         if self.random_weights and self.urls:
             self._refuse("urls", "used without --random_weights")
+        names = [url.rpartition("/")[2] for url in self.urls]
+        if len(set(names)) < len(names):
+            self._refuse("urls", "of models with different names")
+        for name in ("precisions", "batch_sizes"):
+            if self.urls and len(getattr(self, name)) > 1:
+                self._refuse(name, "one alone, with --urls")
 
     def check_sizes(self, config: FastBertConfig) -> None:
         """Refuses what a model of these sizes cannot do."""

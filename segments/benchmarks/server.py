@@ -64,7 +64,8 @@ class ServerRecord:
     """One variant under one load.
 
     Args:
-        workload, precision, deadline_ms: of the run.
+        workload, deadline_ms: of the run.
+        precision: str; None for a server, which has its own.
         variant: str, what answers.
         setting: str.
         load: float, multiple of the capacity at full depth.
@@ -80,7 +81,7 @@ class ServerRecord:
     """
 
     workload: str
-    precision: str
+    precision: str | None
     deadline_ms: float
     variant: str
     setting: str
@@ -127,7 +128,7 @@ def run_server(
                 seconds = run(arrivals)
                 yield ServerRecord(
                     workload.name,
-                    options.precision,
+                    None if setting is None else options.precision,
                     options.deadline_ms,
                     variant,
                     name,
@@ -240,6 +241,7 @@ def _servers(
     """Servers that run, by the names of their models."""
     for url in options.urls:
         model = stack.enter_context(HttpModel(url, workload.instances))
+        model.ask(0, 1.0)  # Now, if it is not there.
         for setting in settings:
             submit = to_server(model, workload, setting)
             run = _open_loop(submit, workload, options)

@@ -6,8 +6,8 @@
         --peers=all
 
 `offline` has all rows at once, `single_stream` one after another, `server`
-at random times with a deadline, to drivers, to engines that admit and shed,
-or to servers that run, as --urls=http://localhost:8000/v1/models/fastbert.
+at random times with a deadline, to drivers, to engines that admit and shed, or
+to servers that run, as --urls=http://localhost:8000/v1/models/fastbert.
 `full_depth` times fixed shapes at
 `speed=0`, `cost_table` every segment alone; `precision` compares bfloat16
 with float32, `endurance` ten times the rows with the rows; `loadgen` is
@@ -16,11 +16,11 @@ MLPerf's LoadGen as the client, in its three scenarios. Without
 model's lengths leave where the model's would, in a network of the sizes
 given.
 
-Every variant runs in this process, in turn with the others; the median
-counts. "time" and "FLOPs" are speed-ups over the same weights at full depth
-as one graph, in the same precision and the same batches; "ideal time" is what
-the segments alone would take. `--output` gets the environment and then a JSON
-line a row of the table.
+Every variant but servers runs in this process, in turn with the others; the
+median counts. "time" and "FLOPs" are speed-ups over the same weights at full
+depth as one graph, in the same precision and the same batches; "ideal time" is
+what the segments alone would take. `--output` gets the environment and then a
+JSON line a row of the table.
 """
 
 import dataclasses
@@ -63,7 +63,8 @@ _LISTS = (
     (
         "drivers",
         "driver,pooled",
-        f"Of {', '.join((*DRIVERS, *ENGINES))}, by commas.",
+        f"Of {', '.join((*DRIVERS, *ENGINES))}, by commas; those on openvino "
+        "need '.[openvino]'.",
     ),
     ("precisions", "float32", f"Of {', '.join(PRECISIONS)}."),
     ("batch_sizes", "32", "Rows that run together."),
@@ -113,7 +114,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_float(
         "deadline_ms",
         200.0,
-        "From the intended arrival, for server.",
+        "From the intended arrival, for server; LoadGen's bound.",
         lower_bound=0.0,
         flag_values=values,
     )

@@ -135,10 +135,7 @@ def test_a_place_that_cannot_be_written_is_refused(
     [
         ({"labels": ["a", "b"]}, "`labels` must be 5 different names"),
         ({"precision": "int8"}, "Received: precision='int8'"),
-        (
-            {"layout": Layout(SegmentPlan(3, (2,)))},
-            "`plan` must be of 1 blocks",
-        ),
+        ({"layout": TOO_DEEP}, "`plan` must be of 1 blocks"),
     ],
 )
 def test_what_does_not_fit_the_model_is_refused(

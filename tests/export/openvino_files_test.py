@@ -127,6 +127,9 @@ def changed(bundle: pathlib.Path, name: str, old: bytes, new: bytes) -> None:
         (b'type="Erf"', b'type="If"', r"operations \['If of opset1'\]"),
         (b'version="opset1"', b'version="mine"', "'Parameter of mine'"),
         (b"<layers>", b"<layers", "is not a graph of OpenVINO"),
+        (b"<net ", b'<net xmlns="x" ', "Received: 0 layers"),
+        (b"<layers>", b'<layers xmlns="x">', "Received: 0 layers"),
+        (b"<layers>", b"<layers><body/>", r"elements \['body'\]"),
         (b'offset="0"', b'offset="-1"', "cannot be read"),
     ],
 )

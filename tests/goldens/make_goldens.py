@@ -7,9 +7,9 @@ the code under test where that is possible: by `transformers` (PyTorch) for
 `huggingface` and `google`, which hold the same weights, and by the NumPy
 formulas of `oracle.py` for `uer`. `fastbert` is written and answered by the
 library itself: it stands for folders written with format version 1 and is not
-made again while that version is read. So is `bundles/1`, whose answers are
-those of the model, not of its segments. Making any of them again is a change of
-what is promised, and is to be reviewed as one.
+made again while that version is read. So are those in `bundles`, one a format
+version, whose answers are those of the model, not of its segments. Making any
+of them again is a change of what is promised, and is to be reviewed as one.
 """
 
 import os
@@ -21,7 +21,7 @@ import transformers
 
 from fastbert_tf import TextPreprocessor, unicode_table
 from fastbert_tf.config import FastBertConfig
-from fastbert_tf.export import Usage, export_segments
+from fastbert_tf.export import Layout, Usage, export_segments
 from fastbert_tf.model import FastBertClassifier
 from fastbert_tf.vocabulary import Vocabulary
 from tests import tiny_models, tiny_texts
@@ -73,7 +73,10 @@ def make_fastbert(folder: str) -> None:
 
 
 def make_bundles(folder: str) -> None:
-    """A bundle whose preprocessor knows every code point, and changes none."""
+    """A bundle of every format version, and what it answers.
+
+    The preprocessor knows every code point, and changes none.
+    """
     table = unicode_table.UnicodeTable(
         do_lower_case=False,
         page_of=np.zeros(
@@ -86,17 +89,19 @@ def make_bundles(folder: str) -> None:
     vocabulary = Vocabulary(tuple(tiny_texts.TOKENS))
     preprocessor = TextPreprocessor(vocabulary, table, sequence_length=9)
     model = tiny_models.random_model(36, num_hidden_layers=2)
-    export_segments(
-        model,
-        os.path.join(folder, "1"),
-        preprocessor,
-        labels=["1", "2", "3", "4", "fünf"],
-        usage=Usage(speed=0.5, pairs=False),
-    )
     texts = [text for text in tiny_texts.TEXTS if text.strip()]
     logits = np.asarray(model.exit_logits(preprocessor(texts)))
-    path = os.path.join(folder, "1.npz")
-    np.savez(path, texts=texts, exit_logits=logits)
+    for version, format_ in ("1", "saved_model"), ("2", "openvino"):
+        export_segments(
+            model,
+            os.path.join(folder, version),
+            preprocessor,
+            labels=["1", "2", "3", "4", "fünf"],
+            usage=Usage(speed=0.5, pairs=False),
+            layout=Layout(format=format_),
+        )
+        path = os.path.join(folder, f"{version}.npz")
+        np.savez(path, texts=texts, exit_logits=logits)
 
 
 def _hidden_states(folder: str) -> np.ndarray:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fastbert_tf.segments.admission import SAFETY
 from fastbert_tf.segments.online_scheduler import OnlineScheduler
 from fastbert_tf.segments.scheduler import Plan
 
@@ -257,13 +258,14 @@ def test_a_row_must_have_the_time_to_go_through_alone() -> None:
 def test_no_row_can_come_behind_rows_that_take_until_its_deadline() -> None:
     scheduler = new_scheduler()
     scheduler.add(range(9), [8] * 9, 50.0, [True] * 9)
-    scheduler.add(range(9, 18), [8] * 9, 90.0, [True] * 9)
-    backlog = scheduler.backlog(now=10.0)
+    needed = SAFETY * scheduler.backlog_seconds
+    scheduler.add(range(9, 18), [8] * 9, 1e6, [True] * 9)
+    backlog = scheduler.backlog(now=50.0 - 0.9 * needed)
     assert backlog.seconds == scheduler.backlog_seconds
-    assert not backlog.is_hopeless(10.0 + 1.6 * backlog.seconds)
-    assert backlog.is_hopeless(50.0) == (15 + backlog.seconds > 50)
-    assert scheduler.backlog(now=49.9).is_hopeless(50.0)
-    assert not scheduler.backlog(now=49.9).is_hopeless(49.99)
+    assert not backlog.is_hopeless(49.9)  # Before all that are inside.
+    assert backlog.is_hopeless(50.0 + 0.05 * needed)
+    assert not backlog.is_hopeless(50.0 + 0.15 * needed)
+    assert not backlog.is_hopeless(1e6)
 
 
 def test_rows_inside_keep_their_deadline_when_others_ask() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from concurrent.futures import ThreadPoolExecutor
 
@@ -130,14 +131,17 @@ def test_a_row_without_a_number_never_leaves_and_is_alone() -> None:
     )
 
 
-def test_threads_get_what_they_get_alone(segments: list[Segment]) -> None:
-    driver = Driver(segments)
+def test_threads_get_what_they_get_alone_from_the_first_run_on(
+    models: list[FastBertClassifier],
+) -> None:
+    driver = Driver(build_openvino_segments(models[0]))
     batches = [tiny_inputs(rows) for rows in range(1, 9)] * 4
-    expected = [driver.predict(x, 0.5).logits for x in batches]
     with ThreadPoolExecutor(8) as threads:
-        received = threads.map(lambda x: driver.predict(x, 0.5), batches)
-        for one, other in zip(received, expected, strict=True):
-            np.testing.assert_array_equal(one.logits, other)
+        answer = functools.partial(driver.predict, speed=0.5)
+        received = list(threads.map(answer, batches))
+    for one, batch in zip(received, batches, strict=True):
+        expected = driver.predict(batch, 0.5)
+        np.testing.assert_array_equal(one.logits, expected.logits)
 
 
 def test_weights_in_two_bytes_give_the_same_bits() -> None:

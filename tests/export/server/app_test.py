@@ -204,6 +204,21 @@ def test_what_is_no_http_is_refused(client: httpx.Client) -> None:
     assert client.get("/v2/health/live").status_code == 200
 
 
+def test_what_follows_an_early_answer_and_is_no_http_is_not_answered(
+    client: httpx.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    head = b"POST /nowhere HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked"
+    address = client.base_url.host, client.base_url.port
+    with socket.create_connection(address, timeout=10) as connection:
+        connection.sendall(head + b"\r\n\r\n")
+        assert connection.recv(4096).startswith(b"HTTP/1.1 404")
+        connection.sendall(b"zz\r\n")
+        while connection.recv(4096):
+            pass
+    assert "Traceback" not in caplog.text
+    assert client.get("/v2/health/live").status_code == 200
+
+
 def test_rows_of_a_client_that_left_are_cancelled(
     client: httpx.Client, service: Service
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import http.client
 import http.server
 import json
 import threading
@@ -13,6 +15,7 @@ import pytest
 
 from fastbert_tf.segments.benchmarks.http_model import HttpModel, Refused
 from fastbert_tf.segments.benchmarks.open_loop import OpenLoop, to_server
+from fastbert_tf.segments.benchmarks.server import ServerOptions, run_server
 from fastbert_tf.segments.benchmarks.workload import forced_workload
 
 from ...tiny_models import tiny_config
@@ -103,6 +106,16 @@ def test_a_connection_that_was_closed_is_opened_again(
     assert len(server.asked) == 3
 
 
+def test_a_server_that_was_away_is_asked_again(
+    server: Any, model: HttpModel
+) -> None:
+    server.statuses += [200, None, None]
+    model.ask(0, 0.5)
+    with pytest.raises((ConnectionError, http.client.BadStatusLine)):
+        model.ask(0, 0.5)
+    assert model.ask(0, 0.5) == {"label_id": 7}
+
+
 def test_a_row_past_its_deadline_is_not_sent(
     server: Any, model: HttpModel
 ) -> None:
@@ -128,3 +141,38 @@ def test_rows_are_sent_to_a_server_and_refusals_take_for_ever(
     seconds = OpenLoop(submit, 2, 60.0).play(np.array([0.0, 0.1]))
     assert seconds[0] == np.inf
     assert 0 < seconds[1] < 60
+
+
+def test_a_server_that_fails_is_not_taken_for_one_that_refuses(
+    server: Any, model: HttpModel
+) -> None:
+    workload = forced_workload(tiny_config(), np.array([2, 3]))
+    server.statuses += [200, 500]
+    submit = to_server(model, workload, workload.at_histogram((1, 1, 0, 0)))
+    with pytest.raises(OSError, match="answered 500"):
+        OpenLoop(submit, 2, 60.0).play(np.array([0.0, 0.1]))
+
+
+def test_servers_are_measured_beside_the_same_weights(server: Any) -> None:
+    workload = forced_workload(tiny_config(), np.array([2, 3]))
+    workload = dataclasses.replace(workload, instances=INSTANCES)
+    url = f"http://127.0.0.1:{server.server_port}/v1/models/mine"
+    options = ServerOptions(
+        loads=(0.01,), num_arrivals=3, drivers=(), urls=(url,)
+    )
+    setting = workload.at_histogram((1, 1, 0, 0))
+    _, record = run_server(workload, [setting], options)
+    assert record.variant == "server mine"
+    assert record.setting == setting.name
+    assert record.precision is record.accuracy is None
+    assert record.share_unanswered == 0
+    assert len(server.asked) == 4  # One to see whether it is there.
+
+
+def test_a_server_that_is_not_there_is_noticed_at_once() -> None:
+    workload = forced_workload(tiny_config(), np.array([2, 3]))
+    workload = dataclasses.replace(workload, instances=INSTANCES)
+    url = "http://127.0.0.1:1/v1/models/mine"
+    options = ServerOptions(drivers=(), urls=(url,))
+    with pytest.raises(ConnectionRefusedError):
+        list(run_server(workload, [workload.at_speed(0.5)], options))

@@ -25,6 +25,10 @@ TINY = {
 }
 
 
+WITH_MODEL = {"model_dir": "there/is/none", "test_path": "x.tsv"}
+URL = "http://localhost:8000/v1/models/fastbert"
+
+
 def run(**given: Any) -> int | None:
     """The command's exit status, None for 0."""
     values = flags.FlagValues()
@@ -98,6 +102,17 @@ def test_drivers_and_static_networks_are_chosen_by_flags(
         ({"hidden_size": 25}, "must divide"),
         ({"output": "no/such/folder/x.jsonl"}, "There is no folder"),
         ({"random_weights": True}, "--random_weights must be"),
+        ({"urls": URL}, "--urls must be used with --model_dir"),
+        (WITH_MODEL | {"urls": URL}, "asks no servers"),
+        (WITH_MODEL | {"urls": f"{URL},{URL}"}, "different names"),
+        (
+            WITH_MODEL | {"urls": URL, "precisions": "float32,bfloat16"},
+            "--precisions must be one alone",
+        ),
+        (
+            WITH_MODEL | {"planned": True, "drivers": "driver on openvino"},
+            "--planned must be used without drivers on openvino",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_and_writes_nothing(
