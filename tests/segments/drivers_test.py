@@ -236,18 +236,19 @@ def functions_of(driver: Any) -> list[Any]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-def test_ten_thousand_random_shapes_leave_memory_and_traces_as_they_were(
+def test_thousands_of_random_shapes_leave_memory_and_traces_as_they_were(
     several: dict[str, Any], kind: str
 ) -> None:
     driver, rng = several[kind], np.random.default_rng(0)
     memory = []
-    for i in range(10_000):
+    for i in range(15_000):
         rows, positions = rng.integers(0, 40), rng.integers(1, 12)
         speed = rng.random() if i % 10 else 0.0
         driver.predict(tiny_inputs(rows, positions, i), speed)
         if i % 1000 == 999:
             memory.append(resident_bytes() / 2**20)
-    # A leak of 4 KiB a call would be twice as much.
-    assert memory[-1] - memory[1] < 16
+    # oneDNN keeps what it compiled for a shape, up to a limit that is reached
+    # by then. A leak of 4 KiB a call would be twice as much.
+    assert memory[-1] - memory[5] < 16
     for function in functions_of(driver):
         assert function.experimental_get_tracing_count() == 1
