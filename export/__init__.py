@@ -1,4 +1,4 @@
-"""The exported bundle: a file of its own for every segment."""
+"""The exported bundle: every segment in a folder of its own."""
 
 from .exporting import export_segments
 from .layout import Layout

@@ -27,8 +27,9 @@ class Layout:
     Args:
         plan: `SegmentPlan`, the exits that are asked; None for all.
         format: str, of the segments. `"saved_model"` runs wherever TensorFlow
-            does. `"openvino"` runs on processors alone and is faster there;
-            it needs the extra `openvino` to be written and to be loaded.
+            does. `"openvino"` runs on processors alone, faster for rows
+            alone and for large models; it needs the extra `openvino` to be
+            written and to be loaded.
         serving: bool, have `serving/1/` as well, a SavedModel in either
             format. It needs the extra `serving`.
 

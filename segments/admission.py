@@ -41,26 +41,6 @@ class OnlineRow:
         return self.deadline, self.order, self.row_id
 
 
-def backlog_seconds(
-    costs: LaunchCosts,
-    rows: Iterable[OnlineRow],
-    in_flight: Iterable[Plan],
-    max_batch_size: int,
-) -> float:
-    """Estimated seconds until rows are answered.
-
-    Args:
-        costs: `LaunchCosts`.
-        rows: `OnlineRow`s, waiting or in flight.
-        in_flight: `Plan`s.
-        max_batch_size: int.
-    """
-    work = _Work(costs, in_flight, max_batch_size)
-    for row in rows:
-        work.add(row)
-    return work.seconds
-
-
 def is_feasible(
     costs: LaunchCosts,
     rows: Iterable[OnlineRow],
@@ -75,7 +55,10 @@ def is_feasible(
     row must besides have the time to go through every segment by itself.
 
     Args:
-        costs, rows, in_flight, max_batch_size: as of `backlog_seconds`.
+        costs: `LaunchCosts`.
+        rows: `OnlineRow`s, waiting or in flight.
+        in_flight: `Plan`s.
+        max_batch_size: int.
         new: `OnlineRow`s of one deadline; none of them is in `rows`.
         now: float.
     """
@@ -103,7 +86,7 @@ class Backlog:
     """The work inside at one moment, for those who are not yet let in.
 
     Args:
-        costs, rows, in_flight, max_batch_size: as of `backlog_seconds`.
+        costs, rows, in_flight, max_batch_size: as of `is_feasible`.
         now: float.
     """
 

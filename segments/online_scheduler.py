@@ -18,7 +18,6 @@ from .admission import (
     SAFETY,
     Backlog,
     OnlineRow,
-    backlog_seconds,
     is_feasible,
 )
 from .launch_costs import LaunchCosts
@@ -85,16 +84,6 @@ class OnlineScheduler:
         for (segment, _), pool in self._pools.items():
             sizes[segment] += len(pool)
         return sizes
-
-    @property
-    def backlog_seconds(self) -> float:
-        """Estimated seconds until all rows inside are answered."""
-        return backlog_seconds(
-            self.costs,
-            self._rows.values(),
-            self._in_flight,
-            self.max_batch_size,
-        )
 
     def backlog(self, now: float) -> Backlog:
         """The work inside as it is now."""

@@ -67,7 +67,7 @@ class RequestDesk:
         if request.num_rows > self.table.num_free:
             refusal = FULL
         if refusal:
-            seconds = self.scheduler.backlog_seconds
+            seconds = self.scheduler.backlog(now).seconds
             raise Overloaded(refusal, max(seconds, LEAST_RETRY_SECONDS))
         self.table.add(request, rows)
         self.scheduler.add(request.row_ids.tolist(), *given)

@@ -43,7 +43,7 @@ def define_flags(values: flags.FlagValues) -> None:
         "format",
         SAVED_MODEL,
         FORMATS,
-        "Of the segments. OpenVINO's run on processors, faster (needs "
+        "Of the segments. OpenVINO's run on processors, often faster (needs "
         "'.[openvino]').",
         values,
     )

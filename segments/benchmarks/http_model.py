@@ -92,14 +92,20 @@ class HttpModel:
         Raises:
             Refused: overload, or the deadline has passed.
             OSError: no connection, or another error of the server.
-            http.client.HTTPException: what answers speaks no HTTP.
         """
         content = {"instances": [{**self._instances[row], "speed": speed}]}
         if seconds is not None:
             if seconds <= 0:
                 raise Refused("The deadline passed before the row was sent.")
             content["deadline_millis"] = 1e3 * seconds
-        status, body = self._post(json.dumps(content).encode("ascii"))
+        try:
+            status, body = self._post(json.dumps(content).encode("ascii"))
+        except (OSError, http.client.HTTPException) as error:
+            raise OSError(
+                f"{self._host}{self._path} does not answer: {error!r}. "
+                "Expected: a server that is ready. Start fastbert-serve, or "
+                "correct --urls."
+            ) from error
         if status in _REFUSALS:
             raise Refused(f"{status}: {body.decode(errors='replace')}")
         if status != 200:

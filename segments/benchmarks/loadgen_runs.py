@@ -30,7 +30,6 @@ _DRIVERS = {
 _SHARES = {"offline": 1.3, "single_stream": 1.0, "server": 0.5}
 _HTTP_SHARE = 0.25
 _NUM_CONNECTIONS = 64
-_WARM_ROWS = 32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +37,8 @@ class LoadgenRecord:
     """What LoadGen says of one driver at one setting.
 
     Args:
-        workload, variant, setting, precision: of the run.
+        workload, variant, setting: of the run.
+        precision: str; None for a server, which has its own.
         loadgen_scenario: str.
         is_valid: bool, LoadGen's verdict; short runs are not.
         rows_per_second, p50_ms, p90_ms, p99_ms: float, LoadGen's.
@@ -47,7 +47,7 @@ class LoadgenRecord:
     """
 
     workload: str
-    precision: str
+    precision: str | None
     loadgen_scenario: str
     variant: str
     setting: str
@@ -120,7 +120,8 @@ def run_loadgen_scenarios(
             speeds = np.broadcast_to(setting.speed, [workload.num_rows])
             rate = _rate(drivers["offline"], workload, speeds)
             for asked in _all_asked(workload, speeds, drivers, servers):
-                asked.predict(np.arange(1))
+                together = 1 if asked.num_threads else options.max_batch_size
+                asked.predict(np.arange(min(workload.num_rows, together)))
                 yield _run(workload, setting, options, asked, rate)
 
 
@@ -132,7 +133,6 @@ def _all_asked(
 ) -> Iterator[_Asked]:
     for scenario, driver in drivers.items():
         predict = functools.partial(_labels, driver, workload, speeds)
-        predict(np.arange(min(workload.num_rows, _WARM_ROWS)))
         yield _Asked(scenario, _DRIVERS[scenario], predict, _SHARES[scenario])
     for server in servers:
         predict = functools.partial(_labels_over_http, server, speeds)
@@ -161,7 +161,7 @@ def _run(
     )
     return LoadgenRecord(
         workload.name,
-        options.precision,
+        None if asked.num_threads else options.precision,
         asked.scenario,
         asked.variant,
         setting.name,

@@ -258,10 +258,10 @@ def test_a_row_must_have_the_time_to_go_through_alone() -> None:
 def test_no_row_can_come_behind_rows_that_take_until_its_deadline() -> None:
     scheduler = new_scheduler()
     scheduler.add(range(9), [8] * 9, 50.0, [True] * 9)
-    needed = SAFETY * scheduler.backlog_seconds
+    needed = SAFETY * scheduler.backlog(now=0.0).seconds
     scheduler.add(range(9, 18), [8] * 9, 1e6, [True] * 9)
     backlog = scheduler.backlog(now=50.0 - 0.9 * needed)
-    assert backlog.seconds == scheduler.backlog_seconds
+    assert backlog.seconds > needed / SAFETY
     assert not backlog.is_hopeless(49.9)  # Before all that are inside.
     assert backlog.is_hopeless(50.0 + 0.05 * needed)
     assert not backlog.is_hopeless(50.0 + 0.15 * needed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import http.client
 import http.server
 import json
 import threading
@@ -14,6 +13,10 @@ import numpy as np
 import pytest
 
 from fastbert_tf.segments.benchmarks.http_model import HttpModel, Refused
+from fastbert_tf.segments.benchmarks.loadgen_runs import (
+    LoadgenOptions,
+    run_loadgen_scenarios,
+)
 from fastbert_tf.segments.benchmarks.open_loop import OpenLoop, to_server
 from fastbert_tf.segments.benchmarks.server import ServerOptions, run_server
 from fastbert_tf.segments.benchmarks.workload import forced_workload
@@ -111,7 +114,7 @@ def test_a_server_that_was_away_is_asked_again(
 ) -> None:
     server.statuses += [200, None, None]
     model.ask(0, 0.5)
-    with pytest.raises((ConnectionError, http.client.BadStatusLine)):
+    with pytest.raises(OSError, match="does not answer: RemoteDisconnected"):
         model.ask(0, 0.5)
     assert model.ask(0, 0.5) == {"label_id": 7}
 
@@ -169,10 +172,25 @@ def test_servers_are_measured_beside_the_same_weights(server: Any) -> None:
     assert len(server.asked) == 4  # One to see whether it is there.
 
 
+def test_loadgen_asks_a_server_in_its_server_scenario(server: Any) -> None:
+    pytest.importorskip("mlperf_loadgen", reason="LoadGen is not installed")
+    workload = forced_workload(tiny_config(), np.array([2, 3]))
+    workload = dataclasses.replace(workload, instances=INSTANCES)
+    url = f"http://127.0.0.1:{server.server_port}/v1/models/mine"
+    options = LoadgenOptions(min_duration_ms=100, urls=(url,))
+    setting = workload.at_histogram((1, 1, 0, 0))
+    *_, record = run_loadgen_scenarios(workload, [setting], options)
+    assert record.variant == "server mine"
+    assert record.loadgen_scenario == "server"
+    assert record.precision is None
+    assert record.num_queries == len(server.asked) - 1  # One to warm it up.
+
+
 def test_a_server_that_is_not_there_is_noticed_at_once() -> None:
     workload = forced_workload(tiny_config(), np.array([2, 3]))
     workload = dataclasses.replace(workload, instances=INSTANCES)
     url = "http://127.0.0.1:1/v1/models/mine"
     options = ServerOptions(drivers=(), urls=(url,))
-    with pytest.raises(ConnectionRefusedError):
+    message = "127.0.0.1:1/v1/models/mine:predict does not answer: Connection"
+    with pytest.raises(OSError, match=message):
         list(run_server(workload, [workload.at_speed(0.5)], options))
