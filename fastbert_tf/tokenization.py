@@ -10,8 +10,9 @@ from typing import NamedTuple
 import tensorflow as tf
 import tensorflow_text
 
-from . import templates, unicode_table
+from . import unicode_table
 from .checkpoints import MANIFEST_FILE, fetch, read_manifest
+from .text import templates
 from .texts import Texts, as_texts
 from .tokenizer_settings import DEFAULTS, check_settings, find_settings
 from .vocabulary import CLS, PAD, SEP, UNKNOWN, Vocabulary, read_vocabulary

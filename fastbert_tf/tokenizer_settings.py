@@ -6,7 +6,7 @@ import json
 import pathlib
 from typing import Any
 
-from .templates import TEMPLATES
+from .text.templates import TEMPLATES
 from .vocabulary import Vocabulary
 
 SAVED_MODEL_FILE = "fastbert.json"
