@@ -11,7 +11,7 @@ import numpy as np
 
 from .table_formats import Record
 from .tables import Row, TableReader, sort_labels
-from .texts import encode_text
+from .text.texts import encode_text
 from .tokenization import TextPreprocessor
 
 _MEASURED_AT_ONCE = 1024

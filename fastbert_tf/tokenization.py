@@ -13,7 +13,7 @@ import tensorflow_text
 from . import unicode_table
 from .checkpoints import MANIFEST_FILE, fetch, read_manifest
 from .text import templates
-from .texts import Texts, as_texts
+from .text.texts import Texts, as_texts
 from .tokenizer_settings import DEFAULTS, check_settings, find_settings
 from .vocabulary import CLS, PAD, SEP, UNKNOWN, Vocabulary, read_vocabulary
 

@@ -17,7 +17,7 @@ from apache_beam.pvalue import TaggedOutput
 
 from fastbert_tf.segments.buckets import bucket_lengths, row_lengths
 from fastbert_tf.tables import TableReader
-from fastbert_tf.texts import encode_text
+from fastbert_tf.text.texts import encode_text
 
 from ..loading import load_preprocessor
 from ..manifest import BundleManifest
