@@ -14,8 +14,8 @@ from . import unicode_table
 from .checkpoints import MANIFEST_FILE, fetch, read_manifest
 from .text import templates
 from .text.texts import Texts, as_texts
+from .text.vocabulary import CLS, PAD, SEP, UNKNOWN, Vocabulary, read_vocabulary
 from .tokenizer_settings import DEFAULTS, check_settings, find_settings
-from .vocabulary import CLS, PAD, SEP, UNKNOWN, Vocabulary, read_vocabulary
 
 VOCABULARY_FILE = "vocab.txt"
 _FILES = (VOCABULARY_FILE, unicode_table.FILE_NAME)

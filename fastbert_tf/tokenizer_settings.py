@@ -7,7 +7,7 @@ import pathlib
 from typing import Any
 
 from .text.templates import TEMPLATES
-from .vocabulary import Vocabulary
+from .text.vocabulary import Vocabulary
 
 SAVED_MODEL_FILE = "fastbert.json"
 TOKENIZER_FILE = "tokenizer_config.json"

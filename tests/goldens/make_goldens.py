@@ -23,7 +23,7 @@ from fastbert_tf import TextPreprocessor, unicode_table
 from fastbert_tf.config import FastBertConfig
 from fastbert_tf.export import Layout, Usage, export_segments
 from fastbert_tf.model import FastBertClassifier
-from fastbert_tf.vocabulary import Vocabulary
+from fastbert_tf.text.vocabulary import Vocabulary
 from tests import tiny_models, tiny_texts
 from tests.fastbert_tf.checkpoints import oracle, tiny
 

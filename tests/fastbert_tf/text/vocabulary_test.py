@@ -2,7 +2,7 @@
 
 import pytest
 
-from fastbert_tf.vocabulary import Vocabulary, read_vocabulary
+from fastbert_tf.text.vocabulary import Vocabulary, read_vocabulary
 
 GOOD = b"[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n##b\n"
 
