@@ -10,9 +10,8 @@ from typing import NamedTuple
 import tensorflow as tf
 import tensorflow_text
 
-from . import unicode_table
 from .checkpoints import MANIFEST_FILE, fetch, read_manifest
-from .text import templates
+from .text import templates, unicode_table
 from .text.texts import Texts, as_texts
 from .text.vocabulary import CLS, PAD, SEP, UNKNOWN, Vocabulary, read_vocabulary
 from .tokenizer_settings import DEFAULTS, check_settings, find_settings

@@ -61,7 +61,7 @@ def test_the_vocabulary_file_itself_may_be_given(folder):
 def test_tokenizer_config_decides_about_casing(folder, monkeypatch):
     (folder / "tokenizer_config.json").write_text('{"do_lower_case": false}')
     monkeypatch.setattr(
-        "fastbert_tf.unicode_table.build_unicode_table", text_oracle.table
+        "fastbert_tf.text.unicode_table.build_unicode_table", text_oracle.table
     )
     assert not TextPreprocessor.from_pretrained(folder).do_lower_case
     assert TextPreprocessor.from_pretrained(

@@ -19,10 +19,11 @@ import numpy as np
 import torch
 import transformers
 
-from fastbert_tf import TextPreprocessor, unicode_table
+from fastbert_tf import TextPreprocessor
 from fastbert_tf.config import FastBertConfig
 from fastbert_tf.export import Layout, Usage, export_segments
 from fastbert_tf.model import FastBertClassifier
+from fastbert_tf.text import unicode_table
 from fastbert_tf.text.vocabulary import Vocabulary
 from tests import tiny_models, tiny_texts
 from tests.fastbert_tf.checkpoints import oracle, tiny

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
-from fastbert_tf.unicode_table import load_unicode_table
+from fastbert_tf.text.unicode_table import load_unicode_table
 from tests.fastbert_tf import text_oracle
 
 CASES = pytest.mark.parametrize("do_lower_case", [True, False])
