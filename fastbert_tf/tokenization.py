@@ -12,9 +12,9 @@ import tensorflow_text
 
 from .checkpoints import MANIFEST_FILE, fetch, read_manifest
 from .text import templates, unicode_table
+from .text.settings import DEFAULTS, check_settings, find_settings
 from .text.texts import Texts, as_texts
 from .text.vocabulary import CLS, PAD, SEP, UNKNOWN, Vocabulary, read_vocabulary
-from .tokenizer_settings import DEFAULTS, check_settings, find_settings
 
 VOCABULARY_FILE = "vocab.txt"
 _FILES = (VOCABULARY_FILE, unicode_table.FILE_NAME)

@@ -6,8 +6,8 @@ import json
 import pathlib
 from typing import Any
 
-from .text.templates import TEMPLATES
-from .text.vocabulary import Vocabulary
+from .templates import TEMPLATES
+from .vocabulary import Vocabulary
 
 SAVED_MODEL_FILE = "fastbert.json"
 TOKENIZER_FILE = "tokenizer_config.json"
