@@ -17,9 +17,9 @@ from fastbert_tf.segments import SegmentPlan
 from fastbert_tf.segments.building import segment_signature
 from fastbert_tf.segments.precision import check_precision
 from fastbert_tf.segments.segment import segment_name
+from fastbert_tf.text.preprocessor import VOCABULARY_FILE
 from fastbert_tf.text.settings import check_settings
 from fastbert_tf.text.unicode_table import FILE_NAME as TABLE_FILE
-from fastbert_tf.tokenization import VOCABULARY_FILE
 
 from .layout import (
     OPENVINO,

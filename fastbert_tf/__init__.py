@@ -7,7 +7,7 @@ from .exits import simulate_exits
 from .model import FastBertClassifier
 from .results import ExitResult
 from .tables import read_labels
-from .tokenization import TextPreprocessor
+from .text.preprocessor import TextPreprocessor
 from .uncertainty import normalized_entropy
 
 __all__ = [

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from .row_index import RowIndex, index_rows
 from .tables import TableReader
-from .tokenization import Inputs, TextPreprocessor
+from .text.preprocessor import Inputs, TextPreprocessor
 
 BUCKET_BOUNDARIES = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 

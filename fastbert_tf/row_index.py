@@ -11,8 +11,8 @@ import numpy as np
 
 from .table_formats import Record
 from .tables import Row, TableReader, sort_labels
+from .text.preprocessor import TextPreprocessor
 from .text.texts import encode_text
-from .tokenization import TextPreprocessor
 
 _MEASURED_AT_ONCE = 1024
 

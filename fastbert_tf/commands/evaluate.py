@@ -32,7 +32,7 @@ from ..exits import check_speed
 from ..model import FastBertClassifier
 from ..output_file import check_output_file
 from ..report import report_table, write_json_lines
-from ..tokenization import TextPreprocessor
+from ..text.preprocessor import TextPreprocessor
 from .launch import launch
 
 

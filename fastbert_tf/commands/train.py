@@ -35,7 +35,7 @@ from ..strategies import (
     make_strategy,
 )
 from ..tables import holds_pairs, read_labels
-from ..tokenization import TextPreprocessor
+from ..text.preprocessor import TextPreprocessor
 from ..training import TrainingSettings, distill_students, train_backbone
 from .launch import launch
 

@@ -8,9 +8,9 @@ import random
 import pytest
 import transformers
 
+from fastbert_tf.text.preprocessor import TextPreprocessor
 from fastbert_tf.text.unicode_table import build_unicode_table
 from fastbert_tf.text.vocabulary import SPECIAL_TOKENS, Vocabulary
-from fastbert_tf.tokenization import TextPreprocessor
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEXYZ0123456789éßıøñжשع"
 WORDS = ("the", "film", "##ing", "un", "##ed", "##able", "naive", "caf")

@@ -20,7 +20,7 @@ from fastbert_tf.config import FastBertConfig
 from fastbert_tf.data import load_dataset
 from fastbert_tf.evaluation import collect_exits, evaluate_speeds
 from fastbert_tf.model import FastBertClassifier
-from fastbert_tf.tokenization import TextPreprocessor
+from fastbert_tf.text.preprocessor import TextPreprocessor
 
 VOCABULARY = "[PAD] [UNK] [CLS] [SEP] [MASK] good bad fine dull film a the"
 ROWS = [

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fastbert_tf.checkpoints.manifest import Manifest, file_sha256
-from fastbert_tf.tokenization import TextPreprocessor
+from fastbert_tf.text.preprocessor import TextPreprocessor
 from tests.fastbert_tf import text_oracle
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from fastbert_tf.text.preprocessor import TextPreprocessor
 from fastbert_tf.text.vocabulary import Vocabulary, read_vocabulary
-from fastbert_tf.tokenization import TextPreprocessor
 from tests.fastbert_tf import text_oracle
 
 SHARED_VOCABULARIES = pytest.mark.parametrize(

@@ -10,11 +10,11 @@ from typing import NamedTuple
 import tensorflow as tf
 import tensorflow_text
 
-from .checkpoints import MANIFEST_FILE, fetch, read_manifest
-from .text import templates, unicode_table
-from .text.settings import DEFAULTS, check_settings, find_settings
-from .text.texts import Texts, as_texts
-from .text.vocabulary import CLS, PAD, SEP, UNKNOWN, Vocabulary, read_vocabulary
+from ..checkpoints import MANIFEST_FILE, fetch, read_manifest
+from . import templates, unicode_table
+from .settings import DEFAULTS, check_settings, find_settings
+from .texts import Texts, as_texts
+from .vocabulary import CLS, PAD, SEP, UNKNOWN, Vocabulary, read_vocabulary
 
 VOCABULARY_FILE = "vocab.txt"
 _FILES = (VOCABULARY_FILE, unicode_table.FILE_NAME)
