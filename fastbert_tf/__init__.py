@@ -1,7 +1,7 @@
 """FastBERT for TensorFlow 2 and Keras 3: BERT that answers early."""
 
 from .config import FastBertConfig
-from .data import load_dataset
+from .data.dataset import load_dataset
 from .distillation import SelfDistiller
 from .exits import simulate_exits
 from .model import FastBertClassifier

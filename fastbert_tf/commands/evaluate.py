@@ -21,7 +21,7 @@ from absl import app, flags
 from ..checkpoints import read_manifest
 from ..config import FastBertConfig
 from ..curve import check_can_plot, plot_trade_off
-from ..data import load_dataset
+from ..data.dataset import load_dataset
 from ..evaluation import (
     ExitTrace,
     collect_exits,

@@ -23,7 +23,7 @@ import tensorflow as tf
 from absl import app, flags, logging
 
 from .. import checkpoints
-from ..data import load_dataset
+from ..data.dataset import load_dataset
 from ..distillation import LOSSES
 from ..inputs import check_preprocessor
 from ..model import FastBertClassifier

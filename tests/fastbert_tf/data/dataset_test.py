@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fastbert_tf.data import bucket_boundaries, load_dataset
+from fastbert_tf.data.dataset import bucket_boundaries, load_dataset
 from tests.fastbert_tf import text_oracle
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
