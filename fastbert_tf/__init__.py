@@ -2,11 +2,11 @@
 
 from .config import FastBertConfig
 from .data.dataset import load_dataset
+from .data.tables import read_labels
 from .distillation import SelfDistiller
 from .exits import simulate_exits
 from .model import FastBertClassifier
 from .results import ExitResult
-from .tables import read_labels
 from .text.preprocessor import TextPreprocessor
 from .uncertainty import normalized_entropy
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from .data.table_formats import Record
-from .tables import Row, TableReader, sort_labels
+from .data.tables import Row, TableReader, sort_labels
 from .text.preprocessor import TextPreprocessor
 from .text.texts import encode_text
 

@@ -14,6 +14,7 @@ import tensorflow as tf
 from fastbert_tf import FastBertClassifier, TextPreprocessor, load_dataset
 from fastbert_tf.checkpoints import read_manifest
 from fastbert_tf.curve import plot_trade_off
+from fastbert_tf.data.tables import TableReader
 from fastbert_tf.docstrings import (
     PACKAGES,
     SPLITS,
@@ -31,7 +32,6 @@ from fastbert_tf.evaluation import (
 )
 from fastbert_tf.minilm import NUM_LAYERS, encoder_folder
 from fastbert_tf.report import format_table
-from fastbert_tf.tables import TableReader
 from fastbert_tf.training import (
     TrainingSettings,
     distill_students,

@@ -24,6 +24,7 @@ from absl import app, flags, logging
 
 from .. import checkpoints
 from ..data.dataset import load_dataset
+from ..data.tables import holds_pairs, read_labels
 from ..distillation import LOSSES
 from ..inputs import check_preprocessor
 from ..model import FastBertClassifier
@@ -34,7 +35,6 @@ from ..strategies import (
     lost_workers_told,
     make_strategy,
 )
-from ..tables import holds_pairs, read_labels
 from ..text.preprocessor import TextPreprocessor
 from ..training import TrainingSettings, distill_students, train_backbone
 from .launch import launch

@@ -18,10 +18,10 @@ from fastbert_tf import (
     simulate_exits,
 )
 from fastbert_tf.checkpoints import read_manifest
+from fastbert_tf.data.tables import TableReader
 from fastbert_tf.evaluation import ExitTrace, collect_exits
 from fastbert_tf.flops import count_flops
 from fastbert_tf.inputs import INPUT_NAMES
-from fastbert_tf.tables import TableReader
 
 from ..buckets import cut, row_lengths
 from ..step import SMALLEST_SPEED

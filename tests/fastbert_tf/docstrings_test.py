@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from fastbert_tf import docstrings
+from fastbert_tf.data.tables import TableReader
 from fastbert_tf.docstrings import (
     PACKAGES,
     Row,
@@ -18,7 +19,6 @@ from fastbert_tf.docstrings import (
     without_shared,
     write_corpus,
 )
-from fastbert_tf.tables import TableReader
 
 MODULE = '''"""Module text of   four\twords
 and a second line.

@@ -12,10 +12,10 @@ pytest.importorskip("apache_beam", reason="the extra `beam` is not installed")
 import pyarrow
 import pyarrow.parquet
 
+from fastbert_tf.data.tables import read_rows
 from fastbert_tf.export.scoring import Scoring, Summary
 from fastbert_tf.export.scoring import pipeline as module
 from fastbert_tf.export.scoring.pipeline import run_pipeline
-from fastbert_tf.tables import read_rows
 
 from .conftest import Record, assert_answers, read
 

@@ -13,8 +13,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple, Self
 
-from .data import table_formats
-from .data.table_formats import Record, RowError
+from . import table_formats
+from .table_formats import Record, RowError
 
 _INTEGER = re.compile(r"-?[0-9]+")
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fastbert_tf.tables import read_labels, read_rows
+from fastbert_tf.data.tables import read_labels, read_rows
 
 
 @pytest.fixture
