@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from ..row_index import RowIndex, index_rows
 from ..text.preprocessor import Inputs, TextPreprocessor
+from .row_index import RowIndex, index_rows
 from .tables import TableReader
 
 BUCKET_BOUNDARIES = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512)

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .data.table_formats import Record
-from .data.tables import Row, TableReader, sort_labels
-from .text.preprocessor import TextPreprocessor
-from .text.texts import encode_text
+from ..text.preprocessor import TextPreprocessor
+from ..text.texts import encode_text
+from .table_formats import Record
+from .tables import Row, TableReader, sort_labels
 
 _MEASURED_AT_ONCE = 1024
 
