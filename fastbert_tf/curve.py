@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .evaluation import ExitReport, SpeedReport
+from .evaluation.reports import ExitReport, SpeedReport
 from .output_file import replaced_file
 
 _SPEED_STYLE = {"color": "#1f5fa8", "marker": "o", "markersize": 6, "zorder": 3}

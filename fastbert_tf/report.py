@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .evaluation import ExitReport, SpeedReport
+from .evaluation.reports import ExitReport, SpeedReport
 from .output_file import replaced_file
 
 Report = SpeedReport | ExitReport

@@ -23,7 +23,7 @@ from fastbert_tf.docstrings import (
     source_folders,
     write_corpus,
 )
-from fastbert_tf.evaluation import (
+from fastbert_tf.evaluation.reports import (
     ExitReport,
     SpeedReport,
     collect_exits,

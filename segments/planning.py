@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from fastbert_tf import normalized_entropy
-from fastbert_tf.evaluation import ExitTrace
+from fastbert_tf.evaluation.reports import ExitTrace
 from fastbert_tf.exits import check_speed
 
 from .costs import CostTable

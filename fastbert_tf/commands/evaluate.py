@@ -22,7 +22,7 @@ from ..checkpoints import read_manifest
 from ..config import FastBertConfig
 from ..curve import check_can_plot, plot_trade_off
 from ..data.dataset import load_dataset
-from ..evaluation import (
+from ..evaluation.reports import (
     ExitTrace,
     collect_exits,
     evaluate_exits,

@@ -6,7 +6,7 @@ import importlib.util
 import pytest
 
 from fastbert_tf import curve
-from fastbert_tf.evaluation import ExitReport, SpeedReport
+from fastbert_tf.evaluation.reports import ExitReport, SpeedReport
 
 SPEEDS = [
     SpeedReport(0.0, 0.9, 3.0, [0, 0, 4], 4e6, 0.96, 0.98),

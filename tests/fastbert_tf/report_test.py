@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from fastbert_tf.evaluation import ExitReport, SpeedReport
+from fastbert_tf.evaluation.reports import ExitReport, SpeedReport
 from fastbert_tf.report import (
     format_table,
     report_name,

@@ -12,13 +12,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from .config import FastBertConfig
-from .exits import check_speed, simulate_exits
-from .flops import FlopCounts, count_flops
-from .inputs import INPUT_NAMES, check_inputs
-from .model import FastBertClassifier
-from .results import ExitResult
-from .uncertainty import normalized_entropy
+from ..config import FastBertConfig
+from ..exits import check_speed, simulate_exits
+from ..flops import FlopCounts, count_flops
+from ..inputs import INPUT_NAMES, check_inputs
+from ..model import FastBertClassifier
+from ..results import ExitResult
+from ..uncertainty import normalized_entropy
 
 
 @dataclasses.dataclass(frozen=True)

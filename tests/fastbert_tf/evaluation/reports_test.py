@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from fastbert_tf.config import FastBertConfig
-from fastbert_tf.evaluation import (
+from fastbert_tf.evaluation.reports import (
     ExitTrace,
     collect_exits,
     evaluate_exits,

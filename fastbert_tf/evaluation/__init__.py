@@ -1,0 +1,1 @@
+"""Accuracy and cost of a trained model: traces, reports, curves."""
