@@ -9,8 +9,8 @@ import numpy as np
 import tensorflow as tf
 
 from fastbert_tf import ExitResult
+from fastbert_tf.evaluation.flops import count_flops
 from fastbert_tf.exits import simulate_exits
-from fastbert_tf.flops import count_flops
 from fastbert_tf.segments import Segment
 from fastbert_tf.segments.buckets import bucket_lengths, cut, row_lengths
 

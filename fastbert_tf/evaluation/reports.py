@@ -14,11 +14,11 @@ import tensorflow as tf
 
 from ..config import FastBertConfig
 from ..exits import check_speed, simulate_exits
-from ..flops import FlopCounts, count_flops
 from ..inputs import INPUT_NAMES, check_inputs
 from ..model import FastBertClassifier
 from ..results import ExitResult
 from ..uncertainty import normalized_entropy
+from .flops import FlopCounts, count_flops
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastbert_tf import FastBertClassifier
-from fastbert_tf.flops import count_flops
+from fastbert_tf.evaluation.flops import count_flops
 from fastbert_tf.inputs import INPUT_NAMES
 
 from ..building import build_segments, build_static

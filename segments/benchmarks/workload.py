@@ -19,8 +19,8 @@ from fastbert_tf import (
 )
 from fastbert_tf.checkpoints import read_manifest
 from fastbert_tf.data.tables import TableReader
+from fastbert_tf.evaluation.flops import count_flops
 from fastbert_tf.evaluation.reports import ExitTrace, collect_exits
-from fastbert_tf.flops import count_flops
 from fastbert_tf.inputs import INPUT_NAMES
 
 from ..buckets import cut, row_lengths

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from fastbert_tf import FastBertClassifier
+from fastbert_tf.evaluation.flops import count_flops
 from fastbert_tf.exits import simulate_exits
 from fastbert_tf.export.server.errors import RequestError
 from fastbert_tf.export.server.explaining import explain
 from fastbert_tf.export.server.query import Query
 from fastbert_tf.export.server.served_model import ServedModel
-from fastbert_tf.flops import count_flops
 
 
 def test_every_exit_says_what_the_model_says(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fastbert_tf import TextPreprocessor, simulate_exits
-from fastbert_tf.flops import count_flops
+from fastbert_tf.evaluation.flops import count_flops
 from fastbert_tf.segments.benchmarks.workload import (
     Workload,
     forced_workload,

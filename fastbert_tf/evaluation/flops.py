@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from .config import FastBertConfig
+from ..config import FastBertConfig
 
 CONVENTIONS = ("full", "paper")
 

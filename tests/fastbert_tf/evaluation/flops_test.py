@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 from fastbert_tf.config import FastBertConfig
+from fastbert_tf.evaluation.flops import count_flops
 from fastbert_tf.exit_classifier import ExitClassifier
-from fastbert_tf.flops import count_flops
 from fastbert_tf.layers import Block
 
 BASE = FastBertConfig()
