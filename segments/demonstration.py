@@ -13,7 +13,6 @@ import tensorflow as tf
 
 from fastbert_tf import FastBertClassifier, TextPreprocessor, load_dataset
 from fastbert_tf.checkpoints import read_manifest
-from fastbert_tf.curve import plot_trade_off
 from fastbert_tf.data.tables import TableReader
 from fastbert_tf.docstrings import (
     PACKAGES,
@@ -23,6 +22,7 @@ from fastbert_tf.docstrings import (
     source_folders,
     write_corpus,
 )
+from fastbert_tf.evaluation.curve import plot_trade_off
 from fastbert_tf.evaluation.reports import (
     ExitReport,
     SpeedReport,

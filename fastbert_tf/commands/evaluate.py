@@ -20,8 +20,8 @@ from absl import app, flags
 
 from ..checkpoints import read_manifest
 from ..config import FastBertConfig
-from ..curve import check_can_plot, plot_trade_off
 from ..data.dataset import load_dataset
+from ..evaluation.curve import check_can_plot, plot_trade_off
 from ..evaluation.reports import (
     ExitTrace,
     collect_exits,

@@ -22,8 +22,8 @@ from absl import app, flags, logging
 
 from fastbert_tf import checkpoints, minilm
 from fastbert_tf.commands.launch import launch
-from fastbert_tf.curve import check_can_plot
 from fastbert_tf.docstrings import PACKAGES, Row
+from fastbert_tf.evaluation.curve import check_can_plot
 from fastbert_tf.training import TrainingSettings
 
 from ..demonstration import (

@@ -5,7 +5,7 @@ import importlib.util
 
 import pytest
 
-from fastbert_tf import curve
+from fastbert_tf.evaluation import curve
 from fastbert_tf.evaluation.reports import ExitReport, SpeedReport
 
 SPEEDS = [

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .evaluation.reports import ExitReport, SpeedReport
-from .output_file import replaced_file
+from ..output_file import replaced_file
+from .reports import ExitReport, SpeedReport
 
 _SPEED_STYLE = {"color": "#1f5fa8", "marker": "o", "markersize": 6, "zorder": 3}
 _EXIT_STYLE = {"color": "#8a8a8a", "marker": "s", "markersize": 4, "zorder": 2}
