@@ -30,8 +30,8 @@ from fastbert_tf.evaluation.reports import (
     evaluate_exits,
     evaluate_speeds,
 )
+from fastbert_tf.evaluation.table import format_table
 from fastbert_tf.minilm import NUM_LAYERS, encoder_folder
-from fastbert_tf.report import format_table
 from fastbert_tf.training import (
     TrainingSettings,
     distill_students,

@@ -28,10 +28,10 @@ from ..evaluation.reports import (
     evaluate_exits,
     evaluate_speeds,
 )
+from ..evaluation.table import report_table, write_json_lines
 from ..exits import check_speed
 from ..model import FastBertClassifier
 from ..output_file import check_output_file
-from ..report import report_table, write_json_lines
 from ..text.preprocessor import TextPreprocessor
 from .launch import launch
 

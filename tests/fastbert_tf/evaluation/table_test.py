@@ -6,7 +6,7 @@ import json
 import pytest
 
 from fastbert_tf.evaluation.reports import ExitReport, SpeedReport
-from fastbert_tf.report import (
+from fastbert_tf.evaluation.table import (
     format_table,
     report_name,
     report_table,

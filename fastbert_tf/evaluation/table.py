@@ -8,8 +8,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .evaluation.reports import ExitReport, SpeedReport
-from .output_file import replaced_file
+from ..output_file import replaced_file
+from .reports import ExitReport, SpeedReport
 
 Report = SpeedReport | ExitReport
 
