@@ -27,7 +27,7 @@ from fastbert_tf import FastBertClassifier, TextPreprocessor, checkpoints
 from fastbert_tf.commands.launch import launch
 from fastbert_tf.data.tables import TableReader
 from fastbert_tf.exits import check_speed
-from fastbert_tf.output_file import check_output_file, replaced_file
+from fastbert_tf.files.atomic_file import check_output_file, replaced_file
 from fastbert_tf.segments import PooledDriver, for_throughput
 from fastbert_tf.segments.precision import PRECISIONS
 from fastbert_tf.segments.prediction import Prediction, predict_texts

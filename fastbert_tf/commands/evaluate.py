@@ -30,8 +30,8 @@ from ..evaluation.reports import (
 )
 from ..evaluation.table import report_table, write_json_lines
 from ..exits import check_speed
+from ..files.atomic_file import check_output_file
 from ..model import FastBertClassifier
-from ..output_file import check_output_file
 from ..text.preprocessor import TextPreprocessor
 from .launch import launch
 

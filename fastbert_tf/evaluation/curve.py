@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..output_file import replaced_file
+from ..files.atomic_file import replaced_file
 from .reports import ExitReport, SpeedReport
 
 _SPEED_STYLE = {"color": "#1f5fa8", "marker": "o", "markersize": 6, "zorder": 3}

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..output_file import replaced_file
+from ..files.atomic_file import replaced_file
 from .reports import ExitReport, SpeedReport
 
 Report = SpeedReport | ExitReport

@@ -1,0 +1,1 @@
+"""Files read with checks, and written whole or not at all."""
