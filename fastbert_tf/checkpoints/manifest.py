@@ -8,7 +8,7 @@ import os
 from collections.abc import Collection
 from typing import Any
 
-from .checksummed import read_checksummed, to_text
+from ..files.checksummed_json import read_checksummed, to_text
 from .files import require_file
 
 MANIFEST_FILE = "fastbert.json"

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastbert_tf.checkpoints.checksummed import to_text
 from fastbert_tf.export import Usage, load_segments, read_manifest
 from fastbert_tf.export.manifest import MANIFEST_FILE
+from fastbert_tf.files.checksummed_json import to_text
 
 from .conftest import LABELS
 
