@@ -12,11 +12,11 @@ import safetensors.numpy
 import tensorflow as tf
 
 from ..config import FastBertConfig
+from ..files.atomic_folder import check_replaceable, replaced_folder
 from .checkpoint import Checkpoint
 from .folder import TABLE
 from .huggingface import CONFIG_FILE, CONFIG_KEYS, WEIGHTS_FILE
 from .manifest import MANIFEST_FILE, Manifest, file_sha256
-from .replacing import check_replaceable, replaced_folder
 from .shapes import variable_shapes
 from .table import check_finite, expand, listed
 

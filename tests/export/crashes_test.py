@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from fastbert_tf import FastBertClassifier, TextPreprocessor
-from fastbert_tf.checkpoints.replacing import replaced_folder
 from fastbert_tf.export import export_segments
 from fastbert_tf.export.manifest import MANIFEST_FILE
+from fastbert_tf.files.atomic_folder import replaced_folder
 
 from ..tiny_models import random_model, tiny_inputs
 from .bundles import answers, content

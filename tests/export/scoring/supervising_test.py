@@ -14,9 +14,9 @@ import pytest
 
 pytest.importorskip("apache_beam", reason="the extra `beam` is not installed")
 
-from fastbert_tf.checkpoints.replacing import replaced_folder
 from fastbert_tf.export.scoring import Scoring, score
 from fastbert_tf.export.scoring.settings import SUMMARY_FILE
+from fastbert_tf.files.atomic_folder import replaced_folder
 
 from ..bundles import content
 from .conftest import Record, assert_answers, read

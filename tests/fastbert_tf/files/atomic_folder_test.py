@@ -2,8 +2,8 @@ import os
 
 import pytest
 
-from fastbert_tf.checkpoints import replacing
-from fastbert_tf.checkpoints.replacing import replaced_folder
+from fastbert_tf.files import atomic_folder as replacing
+from fastbert_tf.files.atomic_folder import replaced_folder
 
 MARKER = "marker.json"
 

@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Iterator
 
-from ..files.atomic_file import sync
+from .atomic_file import sync
 
 # Of `renameat2`, from Linux's `fcntl.h` and `fs.h`.
 _AT_FDCWD, _RENAME_EXCHANGE = -100, 2
