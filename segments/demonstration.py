@@ -32,7 +32,7 @@ from fastbert_tf.evaluation.reports import (
 )
 from fastbert_tf.evaluation.table import format_table
 from fastbert_tf.minilm import NUM_LAYERS, encoder_folder
-from fastbert_tf.training import (
+from fastbert_tf.training.stages import (
     TrainingSettings,
     distill_students,
     train_backbone,

@@ -36,7 +36,7 @@ from ..strategies import (
     make_strategy,
 )
 from ..text.preprocessor import TextPreprocessor
-from ..training import TrainingSettings, distill_students, train_backbone
+from ..training.stages import TrainingSettings, distill_students, train_backbone
 from .launch import launch
 
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}

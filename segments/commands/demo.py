@@ -24,7 +24,7 @@ from fastbert_tf import checkpoints, minilm
 from fastbert_tf.commands.launch import launch
 from fastbert_tf.docstrings import PACKAGES, Row
 from fastbert_tf.evaluation.curve import check_can_plot
-from fastbert_tf.training import TrainingSettings
+from fastbert_tf.training.stages import TrainingSettings
 
 from ..demonstration import (
     BATCH_SIZE,

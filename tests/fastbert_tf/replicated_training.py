@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from fastbert_tf import FastBertClassifier
 from fastbert_tf.strategies import make_strategy
-from fastbert_tf.training import (
+from fastbert_tf.training.stages import (
     TrainingSettings,
     distill_students,
     train_backbone,

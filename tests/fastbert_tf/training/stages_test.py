@@ -8,14 +8,13 @@ import pytest
 
 from fastbert_tf import FastBertClassifier
 from fastbert_tf.exit_classifier import ExitClassifier
-from fastbert_tf.training import (
+from fastbert_tf.training.stages import (
     TrainingSettings,
     distill_students,
     steps_per_epoch,
     train_backbone,
 )
-
-from ..tiny_models import (
+from tests.tiny_models import (
     changed,
     tiny_config,
     toy_dataset,

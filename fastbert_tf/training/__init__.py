@@ -1,0 +1,1 @@
+"""Both stages of training, and what they need around `model.fit`."""
