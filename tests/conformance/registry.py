@@ -25,7 +25,6 @@ from fastbert_tf.export.pooled_network import PooledNetwork, Pools
 from fastbert_tf.inputs import INPUT_NAMES
 from fastbert_tf.layers import Block, Embeddings, SelfAttention
 from fastbert_tf.model import AllExits
-from fastbert_tf.optimization import LinearWarmupDecay
 from fastbert_tf.segments import (
     Segment,
     SegmentPlan,
@@ -33,6 +32,7 @@ from fastbert_tf.segments import (
     build_segments,
 )
 from fastbert_tf.segments.building import network_parts
+from fastbert_tf.training.optimization import LinearWarmupDecay
 
 from ..tiny_models import (
     POSITIONS,

@@ -4,9 +4,8 @@ import pytest
 import tensorflow as tf
 
 from fastbert_tf import FastBertClassifier
-from fastbert_tf.optimization import LinearWarmupDecay, adamw
-
-from ..tiny_models import random_model, values
+from fastbert_tf.training.optimization import LinearWarmupDecay, adamw
+from tests.tiny_models import random_model, values
 
 
 def expected(step: int, peak: float, num_steps: int, warmup: float) -> float:
