@@ -28,7 +28,6 @@ from ..data.tables import holds_pairs, read_labels
 from ..distillation import LOSSES
 from ..inputs import check_preprocessor
 from ..model import FastBertClassifier
-from ..progress import log_callbacks
 from ..strategies import (
     STRATEGIES,
     is_chief,
@@ -36,6 +35,7 @@ from ..strategies import (
     make_strategy,
 )
 from ..text.preprocessor import TextPreprocessor
+from ..training.progress import log_callbacks
 from ..training.stages import TrainingSettings, distill_students, train_backbone
 from .launch import launch
 

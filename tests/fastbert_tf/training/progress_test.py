@@ -5,8 +5,12 @@ import keras
 import numpy as np
 import pytest
 
-from fastbert_tf import progress
-from fastbert_tf.progress import Progress, exit_accuracy_row, log_callbacks
+from fastbert_tf.training import progress
+from fastbert_tf.training.progress import (
+    Progress,
+    exit_accuracy_row,
+    log_callbacks,
+)
 
 
 def fitted(callback: keras.callbacks.Callback) -> None:
