@@ -28,15 +28,15 @@ from ..data.tables import holds_pairs, read_labels
 from ..distillation import LOSSES
 from ..inputs import check_preprocessor
 from ..model import FastBertClassifier
-from ..strategies import (
+from ..text.preprocessor import TextPreprocessor
+from ..training.progress import log_callbacks
+from ..training.stages import TrainingSettings, distill_students, train_backbone
+from ..training.strategies import (
     STRATEGIES,
     is_chief,
     lost_workers_told,
     make_strategy,
 )
-from ..text.preprocessor import TextPreprocessor
-from ..training.progress import log_callbacks
-from ..training.stages import TrainingSettings, distill_students, train_backbone
 from .launch import launch
 
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}

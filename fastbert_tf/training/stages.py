@@ -11,9 +11,9 @@ import tensorflow as tf
 
 from ..distillation import DistillationLoss, SelfDistiller
 from ..model import FastBertClassifier
-from ..strategies import is_chief
 from .optimization import adamw
 from .progress import Progress
+from .strategies import is_chief
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,12 +14,12 @@ import numpy as np
 import tensorflow as tf
 
 from fastbert_tf import FastBertClassifier
-from fastbert_tf.strategies import make_strategy
 from fastbert_tf.training.stages import (
     TrainingSettings,
     distill_students,
     train_backbone,
 )
+from fastbert_tf.training.strategies import make_strategy
 
 from ..tiny_models import randomize, take, tiny_config, toy_rows, values
 

@@ -5,7 +5,7 @@ import json
 import pytest
 import tensorflow as tf
 
-from fastbert_tf.strategies import (
+from fastbert_tf.training.strategies import (
     check_cluster,
     is_chief,
     lost_workers_told,
