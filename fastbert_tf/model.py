@@ -13,7 +13,7 @@ from .config import FastBertConfig
 from .exit_classifier import ExitClassifier
 from .inputs import check_preprocessor
 from .layers import Block, Embeddings
-from .replicas import ReplicatedModel
+from .training.replicas import ReplicatedModel
 
 Inputs = Mapping[str, Any]
 

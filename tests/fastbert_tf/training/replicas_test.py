@@ -12,11 +12,10 @@ import pytest
 import tensorflow as tf
 
 from fastbert_tf import FastBertClassifier
-
-from ..tiny_models import random_model, tiny_config, toy_dataset, toy_rows
-from ..tolerances import tolerance
-from ..workers import run_workers
-from .replicated_training import train_both_stages
+from tests.fastbert_tf.replicated_training import train_both_stages
+from tests.tiny_models import random_model, tiny_config, toy_dataset, toy_rows
+from tests.tolerances import tolerance
+from tests.workers import run_workers
 
 PROGRAM = ["-m", "tests.fastbert_tf.replicated_training"]
 
