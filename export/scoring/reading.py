@@ -15,13 +15,13 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics import Metrics
 from apache_beam.pvalue import TaggedOutput
 
+from fastbert_tf.data.parquet_table import ParquetReader
 from fastbert_tf.data.tables import TableReader
 from fastbert_tf.segments.buckets import bucket_lengths, row_lengths
 from fastbert_tf.text.texts import encode_text
 
 from ..loading import load_preprocessor
 from ..manifest import BundleManifest
-from .parquet_table import ParquetReader
 from .settings import NAMESPACE, is_remote
 
 BAD_ROWS = "bad_rows"

@@ -11,7 +11,7 @@ pytest.importorskip("pyarrow", reason="Parquet needs the extra `beam`")
 import pyarrow
 import pyarrow.parquet
 
-from fastbert_tf.export.scoring.parquet_table import ParquetReader
+from fastbert_tf.data.parquet_table import ParquetReader
 
 
 def write(path: pathlib.Path, **columns: Any) -> pathlib.Path:
