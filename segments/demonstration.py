@@ -14,14 +14,6 @@ import tensorflow as tf
 from fastbert_tf import FastBertClassifier, TextPreprocessor, load_dataset
 from fastbert_tf.checkpoints import read_manifest
 from fastbert_tf.data.tables import TableReader
-from fastbert_tf.docstrings import (
-    PACKAGES,
-    SPLITS,
-    Row,
-    make_corpus,
-    source_folders,
-    write_corpus,
-)
 from fastbert_tf.evaluation.curve import plot_trade_off
 from fastbert_tf.evaluation.reports import (
     ExitReport,
@@ -39,6 +31,14 @@ from fastbert_tf.training.stages import (
 )
 
 from .building import build_segments
+from .demo.corpus import (
+    PACKAGES,
+    SPLITS,
+    Row,
+    make_corpus,
+    source_folders,
+    write_corpus,
+)
 from .driver import Driver
 from .prediction import predict_texts
 from .timing import (

