@@ -23,7 +23,6 @@ from fastbert_tf.evaluation.reports import (
     evaluate_speeds,
 )
 from fastbert_tf.evaluation.table import format_table
-from fastbert_tf.minilm import NUM_LAYERS, encoder_folder
 from fastbert_tf.training.stages import (
     TrainingSettings,
     distill_students,
@@ -39,6 +38,7 @@ from .demo.corpus import (
     source_folders,
     write_corpus,
 )
+from .demo.encoder import NUM_LAYERS, encoder_folder
 from .driver import Driver
 from .prediction import predict_texts
 from .timing import (

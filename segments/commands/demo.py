@@ -20,11 +20,12 @@ from pathlib import Path
 
 from absl import app, flags, logging
 
-from fastbert_tf import checkpoints, minilm
+from fastbert_tf import checkpoints
 from fastbert_tf.commands.launch import launch
 from fastbert_tf.evaluation.curve import check_can_plot
 from fastbert_tf.training.stages import TrainingSettings
 
+from ..demo import encoder as minilm
 from ..demo.corpus import PACKAGES, Row
 from ..demonstration import (
     BATCH_SIZE,

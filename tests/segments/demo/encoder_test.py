@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from fastbert_tf.minilm import check_files, encoder_folder
+from fastbert_tf.segments.demo.encoder import check_files, encoder_folder
 
 DIGEST = hashlib.sha256(b"content").hexdigest()
 
