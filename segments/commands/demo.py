@@ -27,7 +27,7 @@ from fastbert_tf.training.stages import TrainingSettings
 
 from ..demo import encoder as minilm
 from ..demo.corpus import PACKAGES, Row
-from ..demonstration import (
+from ..demo.steps import (
     BATCH_SIZE,
     PREDICTION_SPEED,
     SEQUENCE_LENGTH,

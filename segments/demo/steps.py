@@ -29,25 +29,12 @@ from fastbert_tf.training.stages import (
     train_backbone,
 )
 
-from .building import build_segments
-from .demo.corpus import (
-    PACKAGES,
-    SPLITS,
-    Row,
-    make_corpus,
-    source_folders,
-    write_corpus,
-)
-from .demo.encoder import NUM_LAYERS, encoder_folder
-from .driver import Driver
-from .prediction import predict_texts
-from .timing import (
-    FULL_DEPTH,
-    Timing,
-    speed_name,
-    time_in_turn,
-    timed_runs,
-)
+from ..building import build_segments
+from .corpus import PACKAGES, SPLITS, Row, make_corpus, source_folders, write_corpus
+from .encoder import NUM_LAYERS, encoder_folder
+from ..driver import Driver
+from ..prediction import predict_texts
+from ..timing import FULL_DEPTH, Timing, speed_name, time_in_turn, timed_runs
 
 # Short texts of five classes leave much unsure: under 0.5 nearly all go deep.
 SPEEDS = (0.0, 0.5, 0.7, 0.8, 0.9)
