@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
+from .engine.observer import EngineObserver
 from .engine_executor import EngineExecutor
-from .engine_observer import EngineObserver
 from .engine_requests import (
     DeadlineExceeded,
     EngineAnswer,

@@ -11,8 +11,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from .engine.observer import EngineObserver, check_observer
 from .engine_executor import EngineExecutor
-from .engine_observer import EngineObserver, check_observer
 from .engine_requests import (
     DeadlineExceeded,
     EngineAnswer,

@@ -1,0 +1,1 @@
+"""The online engine: requests, admission, deadlines and one worker."""
