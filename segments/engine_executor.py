@@ -11,7 +11,7 @@ import tensorflow as tf
 from fastbert_tf.inputs import INPUT_NAMES
 
 from .compaction import Compaction, Rows
-from .engine_requests import RowTable
+from .engine.requests import RowTable
 from .scheduler import Plan
 from .segment import Segment
 from .step import Step, start_step

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from .engine.observer import EngineObserver
-from .engine_executor import EngineExecutor
-from .engine_requests import (
+from .engine.requests import (
     DeadlineExceeded,
     EngineAnswer,
     EngineStopped,
     Request,
     SegmentFailed,
 )
+from .engine_executor import EngineExecutor
 from .request_desk import RequestDesk
 from .scheduler import Plan
 from .step import Step

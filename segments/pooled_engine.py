@@ -12,8 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from .engine.observer import EngineObserver, check_observer
-from .engine_executor import EngineExecutor
-from .engine_requests import (
+from .engine.requests import (
     DeadlineExceeded,
     EngineAnswer,
     EngineStopped,
@@ -24,6 +23,7 @@ from .engine_requests import (
     SplitRows,
     new_request,
 )
+from .engine_executor import EngineExecutor
 from .engine_warm_up import all_buckets, measure_launches
 from .engine_worker import EngineWorker
 from .launch_costs import LaunchCosts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .engine_requests import (
+from .engine.requests import (
     DeadlineExceeded,
     EngineAnswer,
     EngineStopped,

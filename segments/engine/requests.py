@@ -13,9 +13,9 @@ import numpy as np
 from fastbert_tf import ExitResult, FastBertConfig
 from fastbert_tf.inputs import INPUT_NAMES
 
-from .answers import Answers
-from .buckets import bucket_lengths, cut
-from .step import CheckedRows
+from ..answers import Answers
+from ..buckets import bucket_lengths, cut
+from ..step import CheckedRows
 
 LATE_CHOICES = ("error", "deepest")
 
