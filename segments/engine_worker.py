@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
+from .engine.executor import EngineExecutor
 from .engine.observer import EngineObserver
 from .engine.requests import (
     DeadlineExceeded,
@@ -15,7 +16,6 @@ from .engine.requests import (
     Request,
     SegmentFailed,
 )
-from .engine_executor import EngineExecutor
 from .request_desk import RequestDesk
 from .scheduler import Plan
 from .step import Step

@@ -11,6 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from .engine.executor import EngineExecutor
 from .engine.observer import EngineObserver, check_observer
 from .engine.requests import (
     DeadlineExceeded,
@@ -23,7 +24,6 @@ from .engine.requests import (
     SplitRows,
     new_request,
 )
-from .engine_executor import EngineExecutor
 from .engine_warm_up import all_buckets, measure_launches
 from .engine_worker import EngineWorker
 from .launch_costs import LaunchCosts

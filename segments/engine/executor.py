@@ -10,12 +10,12 @@ import tensorflow as tf
 
 from fastbert_tf.inputs import INPUT_NAMES
 
-from .compaction import Compaction, Rows
-from .engine.requests import RowTable
-from .scheduler import Plan
-from .segment import Segment
-from .step import Step, start_step
-from .survivor_pool import SurvivorPool
+from ..compaction import Compaction, Rows
+from ..scheduler import Plan
+from ..segment import Segment
+from ..step import Step, start_step
+from ..survivor_pool import SurvivorPool
+from .requests import RowTable
 
 
 class EngineExecutor:
