@@ -24,7 +24,7 @@ from .engine.requests import (
     SplitRows,
     new_request,
 )
-from .engine_warm_up import all_buckets, measure_launches
+from .engine.warm_up import all_buckets, measure_launches
 from .engine_worker import EngineWorker
 from .launch_costs import LaunchCosts
 from .online_scheduler import DEADLINE, OnlineScheduler

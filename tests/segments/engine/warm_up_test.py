@@ -1,10 +1,9 @@
 from collections import Counter
 
 from fastbert_tf.segments import Driver, PooledEngine
-from fastbert_tf.segments.engine_warm_up import all_buckets
-
-from ..tiny_models import NUM_BLOCKS
-from .engine_parts import Clock, watched
+from fastbert_tf.segments.engine.warm_up import all_buckets
+from tests.segments.engine_parts import Clock, watched
+from tests.tiny_models import NUM_BLOCKS
 
 
 def test_every_length_has_its_bucket() -> None:

@@ -10,10 +10,10 @@ import tensorflow as tf
 
 from fastbert_tf.inputs import INPUT_NAMES
 
-from .buckets import bucket_lengths
-from .compaction import Compaction, Rows
-from .segment import Segment
-from .step import SMALLEST_SPEED, start_step
+from ..buckets import bucket_lengths
+from ..compaction import Compaction, Rows
+from ..segment import Segment
+from ..step import SMALLEST_SPEED, start_step
 
 
 class LaunchTime(NamedTuple):
