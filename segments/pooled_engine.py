@@ -25,7 +25,7 @@ from .engine.requests import (
     new_request,
 )
 from .engine.warm_up import all_buckets, measure_launches
-from .engine_worker import EngineWorker
+from .engine.worker import EngineWorker
 from .launch_costs import LaunchCosts
 from .online_scheduler import DEADLINE, OnlineScheduler
 from .request_desk import LEAST_RETRY_SECONDS, RequestDesk

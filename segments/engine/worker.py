@@ -7,18 +7,18 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from .engine.executor import EngineExecutor
-from .engine.observer import EngineObserver
-from .engine.requests import (
+from ..request_desk import RequestDesk
+from ..scheduler import Plan
+from ..step import Step
+from .executor import EngineExecutor
+from .observer import EngineObserver
+from .requests import (
     DeadlineExceeded,
     EngineAnswer,
     EngineStopped,
     Request,
     SegmentFailed,
 )
-from .request_desk import RequestDesk
-from .scheduler import Plan
-from .step import Step
 
 _DROPPED = {
     DeadlineExceeded: "expired",

@@ -10,15 +10,14 @@ import pytest
 from fastbert_tf.segments import Driver, PooledEngine
 from fastbert_tf.segments.pooled_engine import EngineStopped, SegmentFailed
 from fastbert_tf.segments.step import SMALLEST_SPEED
-
-from ..tiny_models import tiny_inputs
-from .driver_test import assert_equal
-from .engine_parts import (
+from tests.segments.driver_test import assert_equal
+from tests.segments.engine_parts import (
     Counts,
     assert_nothing_is_left,
     inputs_of_length,
     watched,
 )
+from tests.tiny_models import tiny_inputs
 
 STAY = SMALLEST_SPEED
 
