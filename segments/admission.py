@@ -7,7 +7,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from .launch_costs import LaunchCosts
+from .engine.launch_costs import LaunchCosts
 from .scheduler import Plan
 
 # Waiting for others is taken to be this much longer than estimated: launches

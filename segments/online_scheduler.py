@@ -20,7 +20,7 @@ from .admission import (
     OnlineRow,
     is_feasible,
 )
-from .launch_costs import LaunchCosts
+from .engine.launch_costs import LaunchCosts
 from .scheduler import Plan, check_sizes
 
 # Why rows are refused.

@@ -8,7 +8,7 @@ import random
 from collections import Counter, deque
 from collections.abc import Sequence
 
-from fastbert_tf.segments.launch_costs import LaunchCosts
+from fastbert_tf.segments.engine.launch_costs import LaunchCosts
 from fastbert_tf.segments.online_scheduler import OnlineScheduler
 from fastbert_tf.segments.scheduler import Plan
 

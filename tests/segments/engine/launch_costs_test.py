@@ -1,6 +1,6 @@
 import pytest
 
-from fastbert_tf.segments.launch_costs import LaunchCosts
+from fastbert_tf.segments.engine.launch_costs import LaunchCosts
 
 
 @pytest.fixture
