@@ -14,12 +14,7 @@ import bisect
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 
-from .admission import (
-    SAFETY,
-    Backlog,
-    OnlineRow,
-    is_feasible,
-)
+from .engine.admission import SAFETY, Backlog, OnlineRow, is_feasible
 from .engine.launch_costs import LaunchCosts
 from .scheduler import Plan, check_sizes
 

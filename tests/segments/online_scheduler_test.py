@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fastbert_tf.segments.admission import SAFETY
+from fastbert_tf.segments.engine.admission import SAFETY
 from fastbert_tf.segments.online_scheduler import OnlineScheduler
 from fastbert_tf.segments.scheduler import Plan
 

@@ -7,8 +7,8 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from .engine.launch_costs import LaunchCosts
-from .scheduler import Plan
+from ..scheduler import Plan
+from .launch_costs import LaunchCosts
 
 # Waiting for others is taken to be this much longer than estimated: launches
 # are seldom as full as they could be, and full ones go before urgent rows.
