@@ -14,6 +14,7 @@ import tensorflow as tf
 from .engine.executor import EngineExecutor
 from .engine.launch_costs import LaunchCosts
 from .engine.observer import EngineObserver, check_observer
+from .engine.online_scheduler import DEADLINE, OnlineScheduler
 from .engine.requests import (
     DeadlineExceeded,
     EngineAnswer,
@@ -27,7 +28,6 @@ from .engine.requests import (
 )
 from .engine.warm_up import all_buckets, measure_launches
 from .engine.worker import EngineWorker
-from .online_scheduler import DEADLINE, OnlineScheduler
 from .request_desk import LEAST_RETRY_SECONDS, RequestDesk
 from .scheduler import MAX_IN_FLIGHT
 from .segment import Segment

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .engine.online_scheduler import FULL, OnlineScheduler
 from .engine.requests import (
     DeadlineExceeded,
     EngineAnswer,
@@ -14,7 +15,6 @@ from .engine.requests import (
     SegmentFailed,
     SplitRows,
 )
-from .online_scheduler import FULL, OnlineScheduler
 from .scheduler import Plan
 
 # Of a request that is not admitted; so soon the queue has moved.

@@ -9,7 +9,7 @@ from collections import Counter, deque
 from collections.abc import Sequence
 
 from fastbert_tf.segments.engine.launch_costs import LaunchCosts
-from fastbert_tf.segments.online_scheduler import OnlineScheduler
+from fastbert_tf.segments.engine.online_scheduler import OnlineScheduler
 from fastbert_tf.segments.scheduler import Plan
 
 ANSWERED, EXPIRED, CANCELLED, FAILED, REFUSED = (

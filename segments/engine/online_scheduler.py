@@ -14,9 +14,9 @@ import bisect
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 
-from .engine.admission import SAFETY, Backlog, OnlineRow, is_feasible
-from .engine.launch_costs import LaunchCosts
-from .scheduler import Plan, check_sizes
+from ..scheduler import Plan, check_sizes
+from .admission import SAFETY, Backlog, OnlineRow, is_feasible
+from .launch_costs import LaunchCosts
 
 # Why rows are refused.
 FULL = "full"

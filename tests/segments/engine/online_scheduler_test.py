@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 
 from fastbert_tf.segments.engine.admission import SAFETY
-from fastbert_tf.segments.online_scheduler import OnlineScheduler
+from fastbert_tf.segments.engine.online_scheduler import OnlineScheduler
 from fastbert_tf.segments.scheduler import Plan
-
-from .simulated_device import (
+from tests.segments.simulated_device import (
     ANSWERED,
     CANCELLED,
     EXPIRED,
