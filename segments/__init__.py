@@ -4,9 +4,9 @@ from .building import build_segments
 from .choosing import for_latency, for_throughput
 from .costs import CostTable, measure_costs
 from .driver import Driver
+from .engine.pooled_engine import PooledEngine
 from .planning import plan_segments
 from .pooled_driver import PooledDriver
-from .pooled_engine import PooledEngine
 from .segment import Segment
 from .segment_plan import SegmentPlan
 from .single_graph import SingleGraphDriver

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastbert_tf.segments.pooled_engine import PooledEngine
+from fastbert_tf.segments.engine.pooled_engine import PooledEngine
 
 from .limits import Limits
 from .metrics import Metrics

@@ -25,7 +25,7 @@ from fastbert_tf.export.server.limits import Limits
 from fastbert_tf.export.server.served_model import ServedModel
 from fastbert_tf.export.serving_signatures import SERVING
 from fastbert_tf.segments import Driver, PooledDriver
-from fastbert_tf.segments.pooled_engine import PooledEngine
+from fastbert_tf.segments.engine.pooled_engine import PooledEngine
 
 from ..fastbert_tf.text_oracle import shared_data
 from ..segments.driver_test import settled

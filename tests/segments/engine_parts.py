@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastbert_tf.segments import PooledEngine, Segment
-from fastbert_tf.segments.pooled_engine import EngineObserver
+from fastbert_tf.segments.engine.pooled_engine import EngineObserver
 
 from ..tiny_models import Inputs, faulty, tiny_inputs
 

@@ -17,6 +17,7 @@ from fastbert_tf.segments import (
     SegmentPlan,
     build_segments,
 )
+from fastbert_tf.segments.engine.pooled_engine import PooledEngine
 from fastbert_tf.segments.openvino_segments import (
     OpenVinoSegment,
     build_openvino_segments,
@@ -24,7 +25,6 @@ from fastbert_tf.segments.openvino_segments import (
     halve_weights,
     openvino_parts,
 )
-from fastbert_tf.segments.pooled_engine import PooledEngine
 
 from ..tiny_models import NUM_BLOCKS, random_model, tiny_inputs
 from .driver_test import assert_equal, settled

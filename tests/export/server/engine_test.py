@@ -17,7 +17,7 @@ from fastbert_tf.export.server.limits import Limits
 from fastbert_tf.export.server.served_model import ServedModel
 from fastbert_tf.export.server.service import Service
 from fastbert_tf.segments import Driver
-from fastbert_tf.segments.pooled_engine import PooledEngine
+from fastbert_tf.segments.engine.pooled_engine import PooledEngine
 
 from ...tiny_texts import TEXTS
 from .conftest import live, make_service, wait_until

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastbert_tf.segments import Driver, Segment
-from fastbert_tf.segments.pooled_engine import EngineAnswer
+from fastbert_tf.segments.engine.pooled_engine import EngineAnswer
 
 
 class FakeEngine:

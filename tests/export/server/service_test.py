@@ -13,7 +13,7 @@ from fastbert_tf.export.server.limits import Limits
 from fastbert_tf.export.server.query import Query
 from fastbert_tf.export.server.served_model import ServedModel
 from fastbert_tf.export.server.service import Service
-from fastbert_tf.segments.pooled_engine import (
+from fastbert_tf.segments.engine.pooled_engine import (
     DeadlineExceeded,
     Overloaded,
     SegmentFailed,

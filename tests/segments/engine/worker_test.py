@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from fastbert_tf.segments import Driver, PooledEngine
-from fastbert_tf.segments.pooled_engine import EngineStopped, SegmentFailed
+from fastbert_tf.segments.engine.pooled_engine import (
+    EngineStopped,
+    SegmentFailed,
+)
 from fastbert_tf.segments.step import SMALLEST_SPEED
 from tests.segments.driver_test import assert_equal
 from tests.segments.engine_parts import (

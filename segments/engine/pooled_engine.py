@@ -11,11 +11,15 @@ from typing import Any
 
 import tensorflow as tf
 
-from .engine.executor import EngineExecutor
-from .engine.launch_costs import LaunchCosts
-from .engine.observer import EngineObserver, check_observer
-from .engine.online_scheduler import DEADLINE, OnlineScheduler
-from .engine.requests import (
+from ..request_desk import LEAST_RETRY_SECONDS, RequestDesk
+from ..scheduler import MAX_IN_FLIGHT
+from ..segment import Segment
+from ..step import check_segments
+from .executor import EngineExecutor
+from .launch_costs import LaunchCosts
+from .observer import EngineObserver, check_observer
+from .online_scheduler import DEADLINE, OnlineScheduler
+from .requests import (
     DeadlineExceeded,
     EngineAnswer,
     EngineStopped,
@@ -26,12 +30,8 @@ from .engine.requests import (
     SplitRows,
     new_request,
 )
-from .engine.warm_up import all_buckets, measure_launches
-from .engine.worker import EngineWorker
-from .request_desk import LEAST_RETRY_SECONDS, RequestDesk
-from .scheduler import MAX_IN_FLIGHT
-from .segment import Segment
-from .step import check_segments
+from .warm_up import all_buckets, measure_launches
+from .worker import EngineWorker
 
 # So long a look at the work inside is good for those still outside.
 _BACKLOG_SECONDS = 0.01

@@ -9,11 +9,10 @@ import pytest
 
 from fastbert_tf import ExitResult, FastBertClassifier, simulate_exits
 from fastbert_tf.segments import Driver, PooledEngine
-from fastbert_tf.segments.pooled_engine import Overloaded
-
-from ..tiny_models import NUM_BLOCKS, faulty, pad, take, tiny_inputs
-from .driver_test import assert_equal, settled
-from .engine_parts import Clock, Counts, assert_nothing_is_left
+from fastbert_tf.segments.engine.pooled_engine import Overloaded
+from tests.segments.driver_test import assert_equal, settled
+from tests.segments.engine_parts import Clock, Counts, assert_nothing_is_left
+from tests.tiny_models import NUM_BLOCKS, faulty, pad, take, tiny_inputs
 
 Models = list[FastBertClassifier]
 
