@@ -11,7 +11,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from ..request_desk import LEAST_RETRY_SECONDS, RequestDesk
 from ..scheduler import MAX_IN_FLIGHT
 from ..segment import Segment
 from ..step import check_segments
@@ -19,6 +18,7 @@ from .executor import EngineExecutor
 from .launch_costs import LaunchCosts
 from .observer import EngineObserver, check_observer
 from .online_scheduler import DEADLINE, OnlineScheduler
+from .request_tracker import LEAST_RETRY_SECONDS, RequestDesk
 from .requests import (
     DeadlineExceeded,
     EngineAnswer,

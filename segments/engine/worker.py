@@ -7,11 +7,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..request_desk import RequestDesk
 from ..scheduler import Plan
 from ..step import Step
 from .executor import EngineExecutor
 from .observer import EngineObserver
+from .request_tracker import RequestDesk
 from .requests import (
     DeadlineExceeded,
     EngineAnswer,

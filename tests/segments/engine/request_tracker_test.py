@@ -16,16 +16,15 @@ from fastbert_tf.segments.engine.pooled_engine import (
     Overloaded,
 )
 from fastbert_tf.segments.step import SMALLEST_SPEED
-
-from ..tiny_models import NUM_BLOCKS, tiny_inputs
-from ..tolerances import tolerance
-from .engine_parts import (
+from tests.segments.engine_parts import (
     Clock,
     Counts,
     assert_nothing_is_left,
     inputs_of_length,
     watched,
 )
+from tests.tiny_models import NUM_BLOCKS, tiny_inputs
+from tests.tolerances import tolerance
 
 Models = list[FastBertClassifier]
 # A student is asked, and nobody leaves.

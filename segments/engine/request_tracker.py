@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .engine.online_scheduler import FULL, OnlineScheduler
-from .engine.requests import (
+from ..scheduler import Plan
+from .online_scheduler import FULL, OnlineScheduler
+from .requests import (
     DeadlineExceeded,
     EngineAnswer,
     EngineStopped,
@@ -15,7 +16,6 @@ from .engine.requests import (
     SegmentFailed,
     SplitRows,
 )
-from .scheduler import Plan
 
 # Of a request that is not admitted; so soon the queue has moved.
 LEAST_RETRY_SECONDS = 0.05
