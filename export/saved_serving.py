@@ -13,9 +13,9 @@ from fastbert_tf import FastBertConfig, TextPreprocessor
 from fastbert_tf.inputs import INPUT_NAMES
 from fastbert_tf.results import INVALID_LABEL
 from fastbert_tf.segments.building import Parts
+from fastbert_tf.segments.pooled_graph import Outputs, PooledNetwork, Pools
 
 from .manifest import Usage
-from .pooled_network import Outputs, PooledNetwork, Pools
 from .serving_signatures import (
     CLASSIFY,
     SECOND_TEXT,

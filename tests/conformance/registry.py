@@ -21,7 +21,6 @@ from fastbert_tf import (
 from fastbert_tf.distillation import DistillationLoss
 from fastbert_tf.exit_classifier import ClassifierAttention, ExitClassifier
 from fastbert_tf.export import load_segments
-from fastbert_tf.export.pooled_network import PooledNetwork, Pools
 from fastbert_tf.inputs import INPUT_NAMES
 from fastbert_tf.layers import Block, Embeddings, SelfAttention
 from fastbert_tf.model import AllExits
@@ -32,6 +31,7 @@ from fastbert_tf.segments import (
     build_segments,
 )
 from fastbert_tf.segments.building import network_parts
+from fastbert_tf.segments.pooled_graph import PooledNetwork, Pools
 from fastbert_tf.training.optimization import LinearWarmupDecay
 
 from ..tiny_models import (

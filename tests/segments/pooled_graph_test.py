@@ -11,13 +11,12 @@ import pytest
 import tensorflow as tf
 
 from fastbert_tf import FastBertClassifier, simulate_exits
-from fastbert_tf.export.pooled_network import PooledNetwork, Pools, ladder
 from fastbert_tf.segments import SegmentPlan
 from fastbert_tf.segments.building import network_parts
-
-from ..segments.driver_test import settled
-from ..tiny_models import random_model, take, tiny_inputs
-from ..tolerances import tolerance
+from fastbert_tf.segments.pooled_graph import PooledNetwork, Pools, ladder
+from tests.segments.driver_test import settled
+from tests.tiny_models import random_model, take, tiny_inputs
+from tests.tolerances import tolerance
 
 LONGEST = 37
 
