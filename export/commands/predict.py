@@ -30,7 +30,7 @@ from fastbert_tf.exits import check_speed
 from fastbert_tf.files.atomic_file import check_output_file, replaced_file
 from fastbert_tf.segments import PooledDriver, for_throughput
 from fastbert_tf.segments.precision import PRECISIONS
-from fastbert_tf.segments.prediction import Prediction, predict_texts
+from fastbert_tf.segments.text_classifier import Prediction, predict_texts
 
 from ..loading import load_preprocessor, load_segments
 from ..manifest import read_manifest

@@ -11,7 +11,7 @@ from apache_beam.ml.inference.base import ModelHandler
 
 from fastbert_tf import TextPreprocessor
 from fastbert_tf.segments import PooledDriver
-from fastbert_tf.segments.prediction import predict_texts
+from fastbert_tf.segments.text_classifier import predict_texts
 
 from ..loading import load_preprocessor, load_segments
 from ..manifest import BundleManifest, read_manifest

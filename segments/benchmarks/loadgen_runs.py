@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..buckets import cut
-from ..prediction import AnyDriver
+from ..text_classifier import AnyDriver
 from .http_model import HttpModel
 from .loadgen import LoadgenSettings, run_loadgen
 from .loadgen_systems import Predict

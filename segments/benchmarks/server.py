@@ -15,7 +15,7 @@ from fastbert_tf import ExitResult
 
 from ..buckets import cut
 from ..building import build_static
-from ..prediction import AnyDriver
+from ..text_classifier import AnyDriver
 from .http_model import HttpModel
 from .open_loop import (
     ENGINES,

@@ -4,7 +4,7 @@ import numpy as np
 
 from fastbert_tf import ExitResult
 from fastbert_tf.export.records import records
-from fastbert_tf.segments.prediction import Prediction
+from fastbert_tf.segments.text_classifier import Prediction
 
 
 def prediction(*logits: list[float]) -> Prediction:

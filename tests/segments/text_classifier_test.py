@@ -5,10 +5,9 @@ import pytest
 
 from fastbert_tf import ExitResult, TextPreprocessor
 from fastbert_tf.segments import Driver, PooledDriver
-from fastbert_tf.segments.prediction import predict_texts
-
-from ..tiny_texts import PAIRS, TEXTS, write_vocabulary
-from ..tolerances import tolerance
+from fastbert_tf.segments.text_classifier import predict_texts
+from tests.tiny_texts import PAIRS, TEXTS, write_vocabulary
+from tests.tolerances import tolerance
 
 
 @pytest.fixture(scope="module")
