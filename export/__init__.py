@@ -1,7 +1,7 @@
 """The exported bundle: every segment in a folder of its own."""
 
+from .bundle.layout import Layout
 from .exporting import export_segments
-from .layout import Layout
 from .loading import load_preprocessor, load_segments
 from .manifest import BundleManifest, Usage, read_manifest
 

@@ -28,7 +28,7 @@ from fastbert_tf.segments.openvino_segments import (
 from fastbert_tf.segments.precision import check_precision
 from fastbert_tf.segments.segment import segment_name
 
-from .layout import OPENVINO, SAVED_MODEL, Layout
+from .bundle.layout import OPENVINO, SAVED_MODEL, Layout
 from .manifest import (
     KIND,
     MANIFEST_FILE,

@@ -9,7 +9,7 @@ from fastbert_tf.segments import Segment
 from fastbert_tf.text.unicode_table import load_unicode_table
 from fastbert_tf.text.vocabulary import read_vocabulary
 
-from .layout import OPENVINO
+from .bundle.layout import OPENVINO
 from .manifest import (
     PREPROCESSOR,
     TEXT_FILES,

@@ -21,7 +21,7 @@ from fastbert_tf.text.preprocessor import VOCABULARY_FILE
 from fastbert_tf.text.settings import check_settings
 from fastbert_tf.text.unicode_table import FILE_NAME as TABLE_FILE
 
-from .layout import (
+from .bundle.layout import (
     OPENVINO,
     SAVED_MODEL,
     SAVED_MODEL_FILES,

@@ -20,8 +20,8 @@ from fastbert_tf.commands.launch import launch
 from fastbert_tf.segments import SegmentPlan
 from fastbert_tf.segments.precision import PRECISIONS
 
+from ..bundle.layout import FORMATS, SAVED_MODEL, Layout
 from ..exporting import check_bundle_path, export_segments
-from ..layout import FORMATS, SAVED_MODEL, Layout
 from ..manifest import BundleManifest, Usage
 
 
