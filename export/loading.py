@@ -10,18 +10,18 @@ from fastbert_tf.text.unicode_table import load_unicode_table
 from fastbert_tf.text.vocabulary import read_vocabulary
 
 from .bundle.layout import OPENVINO
+from .bundle.operations import (
+    SEGMENT_OPERATIONS,
+    SERVING_OPERATIONS,
+    TEXT_OPERATIONS,
+    check_saved_model,
+)
 from .manifest import (
     PREPROCESSOR,
     TEXT_FILES,
     read_manifest,
 )
 from .openvino_files import check_openvino, load_openvino_segment
-from .operations import (
-    SEGMENT_OPERATIONS,
-    SERVING_OPERATIONS,
-    TEXT_OPERATIONS,
-    check_saved_model,
-)
 from .saved_segment import load_segment
 from .serving_signatures import SERVING
 

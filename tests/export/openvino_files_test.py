@@ -17,12 +17,12 @@ from fastbert_tf.export import (
 )
 from fastbert_tf.export.serving_signatures import SERVING
 from fastbert_tf.segments import Driver, PooledDriver
+from tests.export.bundle.operations_test import make_manifest_match
 
 from ..segments.driver_test import assert_equal, settled
 from ..tiny_models import random_model, tiny_inputs
 from .bundles import content, wide_model
 from .crashes_test import file_size_limit
-from .operations_test import make_manifest_match
 
 pytest.importorskip("openvino", reason="OpenVINO is not installed")
 OPENVINO = Layout(format="openvino")

@@ -10,18 +10,17 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from fastbert_tf.export import load_segments, read_manifest
-from fastbert_tf.export.manifest import describe_file
-from fastbert_tf.export.operations import (
+from fastbert_tf.export.bundle.operations import (
     SEGMENT_OPERATIONS,
     SERVING_OPERATIONS,
     TEXT_OPERATIONS,
     check_saved_model,
 )
+from fastbert_tf.export.manifest import describe_file
 from fastbert_tf.export.serving_signatures import SERVING
 from fastbert_tf.segments import Driver
-
-from ..tiny_models import tiny_inputs
-from .manifest_test import rewrite
+from tests.export.manifest_test import rewrite
+from tests.tiny_models import tiny_inputs
 
 Attack = Callable[[str], Any]
 
