@@ -29,6 +29,7 @@ from fastbert_tf.segments.precision import check_precision
 from fastbert_tf.segments.segment import segment_name
 
 from .bundle.layout import OPENVINO, SAVED_MODEL, Layout
+from .bundle.serving_signatures import SERVING
 from .manifest import (
     KIND,
     MANIFEST_FILE,
@@ -41,7 +42,6 @@ from .openvino_files import save_openvino_segment
 from .saved_preprocessor import save_preprocessor
 from .saved_segment import compute_dtypes, save_segment
 from .saved_serving import save_serving
-from .serving_signatures import SERVING
 from .warmup import check_can_write_warmup
 
 

@@ -28,7 +28,7 @@ from .bundle.layout import (
     SEGMENT_FILES,
     check_format,
 )
-from .serving_signatures import SERVING, serving_signatures
+from .bundle.serving_signatures import SERVING, serving_signatures
 from .warmup import WARMUP_FILE
 
 MANIFEST_FILE = "manifest.json"

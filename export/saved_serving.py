@@ -15,14 +15,14 @@ from fastbert_tf.results import INVALID_LABEL
 from fastbert_tf.segments.building import Parts
 from fastbert_tf.segments.pooled_graph import Outputs, PooledNetwork, Pools
 
-from .manifest import Usage
-from .serving_signatures import (
+from .bundle.serving_signatures import (
     CLASSIFY,
     SECOND_TEXT,
     SPEED,
     TEXT,
     serving_signatures,
 )
+from .manifest import Usage
 from .warmup import write_warmup
 
 _CLASSIFY_METHOD = "tensorflow/serving/classify"

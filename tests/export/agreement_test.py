@@ -20,10 +20,10 @@ from fastbert_tf.export import (
     load_preprocessor,
     load_segments,
 )
+from fastbert_tf.export.bundle.serving_signatures import SERVING
 from fastbert_tf.export.scoring import Scoring, score
 from fastbert_tf.export.server.limits import Limits
 from fastbert_tf.export.server.served_model import ServedModel
-from fastbert_tf.export.serving_signatures import SERVING
 from fastbert_tf.segments import Driver, PooledDriver
 from fastbert_tf.segments.engine.pooled_engine import PooledEngine
 

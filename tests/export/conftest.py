@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from fastbert_tf import FastBertClassifier, TextPreprocessor
 from fastbert_tf.export import Usage, export_segments
-from fastbert_tf.export.serving_signatures import SERVING
+from fastbert_tf.export.bundle.serving_signatures import SERVING
 
 from ..tiny_models import random_model
 from ..tiny_texts import write_vocabulary

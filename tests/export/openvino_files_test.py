@@ -15,7 +15,7 @@ from fastbert_tf.export import (
     load_segments,
     read_manifest,
 )
-from fastbert_tf.export.serving_signatures import SERVING
+from fastbert_tf.export.bundle.serving_signatures import SERVING
 from fastbert_tf.segments import Driver, PooledDriver
 from tests.export.bundle.operations_test import make_manifest_match
 

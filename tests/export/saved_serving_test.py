@@ -16,7 +16,7 @@ from fastbert_tf import (
     simulate_exits,
 )
 from fastbert_tf.export import Usage, export_segments, read_manifest
-from fastbert_tf.export.serving_signatures import SERVING
+from fastbert_tf.export.bundle.serving_signatures import SERVING
 
 from ..fastbert_tf import text_oracle
 from ..segments.driver_test import settled

@@ -10,7 +10,7 @@ from tensorflow_serving.apis import prediction_log_pb2
 
 from fastbert_tf import FastBertClassifier, TextPreprocessor
 from fastbert_tf.export import export_segments, read_manifest
-from fastbert_tf.export.serving_signatures import SERVING
+from fastbert_tf.export.bundle.serving_signatures import SERVING
 from fastbert_tf.export.warmup import WARMUP_FILE, write_warmup
 
 from .bundles import SERVED

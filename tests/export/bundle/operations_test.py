@@ -16,8 +16,8 @@ from fastbert_tf.export.bundle.operations import (
     TEXT_OPERATIONS,
     check_saved_model,
 )
+from fastbert_tf.export.bundle.serving_signatures import SERVING
 from fastbert_tf.export.manifest import describe_file
-from fastbert_tf.export.serving_signatures import SERVING
 from fastbert_tf.segments import Driver
 from tests.export.manifest_test import rewrite
 from tests.tiny_models import tiny_inputs

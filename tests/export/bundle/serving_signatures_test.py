@@ -8,7 +8,10 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from fastbert_tf.export import read_manifest
-from fastbert_tf.export.serving_signatures import SERVING, serving_signatures
+from fastbert_tf.export.bundle.serving_signatures import (
+    SERVING,
+    serving_signatures,
+)
 
 
 def in_file(bundle: pathlib.Path) -> Any:
