@@ -16,6 +16,7 @@ from .bundle.operations import (
     TEXT_OPERATIONS,
     check_saved_model,
 )
+from .bundle.saved_segment import load_segment
 from .bundle.serving_signatures import SERVING
 from .manifest import (
     PREPROCESSOR,
@@ -23,7 +24,6 @@ from .manifest import (
     read_manifest,
 )
 from .openvino_files import check_openvino, load_openvino_segment
-from .saved_segment import load_segment
 
 _OPERATIONS = {PREPROCESSOR: TEXT_OPERATIONS, SERVING: SERVING_OPERATIONS}
 

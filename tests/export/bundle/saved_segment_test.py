@@ -10,9 +10,8 @@ import tensorflow as tf
 
 from fastbert_tf.export import read_manifest
 from fastbert_tf.segments import Driver
-
-from ..segments.segment_test import run_all
-from ..tiny_models import tiny_inputs
+from tests.segments.segment_test import run_all
+from tests.tiny_models import tiny_inputs
 
 _PLAIN = """
 import sys
