@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from fastbert_tf import TextPreprocessor
 
-from .bundle.saved_segment import SIGNATURE
+from .saved_segment import SIGNATURE
 
 PAIR_SIGNATURE = "pairs"
 

@@ -7,9 +7,8 @@ import pytest
 import tensorflow as tf
 
 from fastbert_tf import TextPreprocessor
-
-from ..fastbert_tf import text_oracle
-from ..tiny_texts import PAIRS, TEXTS
+from tests.fastbert_tf import text_oracle
+from tests.tiny_texts import PAIRS, TEXTS
 
 
 @pytest.mark.parametrize("texts", [TEXTS, text_oracle.ODD_TEXTS, []])
