@@ -10,6 +10,7 @@ from fastbert_tf.text.unicode_table import load_unicode_table
 from fastbert_tf.text.vocabulary import read_vocabulary
 
 from .bundle.layout import OPENVINO
+from .bundle.openvino_files import check_openvino, load_openvino_segment
 from .bundle.operations import (
     SEGMENT_OPERATIONS,
     SERVING_OPERATIONS,
@@ -23,7 +24,6 @@ from .manifest import (
     TEXT_FILES,
     read_manifest,
 )
-from .openvino_files import check_openvino, load_openvino_segment
 
 _OPERATIONS = {PREPROCESSOR: TEXT_OPERATIONS, SERVING: SERVING_OPERATIONS}
 

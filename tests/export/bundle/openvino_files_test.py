@@ -18,11 +18,10 @@ from fastbert_tf.export import (
 from fastbert_tf.export.bundle.serving_signatures import SERVING
 from fastbert_tf.segments import Driver, PooledDriver
 from tests.export.bundle.operations_test import make_manifest_match
-
-from ..segments.driver_test import assert_equal, settled
-from ..tiny_models import random_model, tiny_inputs
-from .bundles import content, wide_model
-from .crashes_test import file_size_limit
+from tests.export.bundles import content, wide_model
+from tests.export.crashes_test import file_size_limit
+from tests.segments.driver_test import assert_equal, settled
+from tests.tiny_models import random_model, tiny_inputs
 
 pytest.importorskip("openvino", reason="OpenVINO is not installed")
 OPENVINO = Layout(format="openvino")

@@ -17,7 +17,7 @@ from fastbert_tf.segments.openvino_segments import (
     imported_openvino,
 )
 
-from .bundle.layout import OPENVINO, SEGMENT_FILES
+from .layout import OPENVINO, SEGMENT_FILES
 
 _BIN, _XML = SEGMENT_FILES[OPENVINO]
 _TYPES = {"int32": "i32", "float32": "f32"}
