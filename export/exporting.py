@@ -29,11 +29,7 @@ from fastbert_tf.segments.precision import check_precision
 from fastbert_tf.segments.segment import segment_name
 
 from .bundle.layout import OPENVINO, SAVED_MODEL, Layout
-from .bundle.openvino_files import save_openvino_segment
-from .bundle.saved_preprocessor import save_preprocessor
-from .bundle.saved_segment import compute_dtypes, save_segment
-from .bundle.serving_signatures import SERVING
-from .manifest import (
+from .bundle.manifest import (
     KIND,
     MANIFEST_FILE,
     PREPROCESSOR,
@@ -41,6 +37,10 @@ from .manifest import (
     Usage,
     describe_file,
 )
+from .bundle.openvino_files import save_openvino_segment
+from .bundle.saved_preprocessor import save_preprocessor
+from .bundle.saved_segment import compute_dtypes, save_segment
+from .bundle.serving_signatures import SERVING
 from .saved_serving import save_serving
 from .warmup import check_can_write_warmup
 

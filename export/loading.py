@@ -10,6 +10,7 @@ from fastbert_tf.text.unicode_table import load_unicode_table
 from fastbert_tf.text.vocabulary import read_vocabulary
 
 from .bundle.layout import OPENVINO
+from .bundle.manifest import PREPROCESSOR, TEXT_FILES, read_manifest
 from .bundle.openvino_files import check_openvino, load_openvino_segment
 from .bundle.operations import (
     SEGMENT_OPERATIONS,
@@ -19,11 +20,6 @@ from .bundle.operations import (
 )
 from .bundle.saved_segment import load_segment
 from .bundle.serving_signatures import SERVING
-from .manifest import (
-    PREPROCESSOR,
-    TEXT_FILES,
-    read_manifest,
-)
 
 _OPERATIONS = {PREPROCESSOR: TEXT_OPERATIONS, SERVING: SERVING_OPERATIONS}
 

@@ -15,6 +15,7 @@ from fastbert_tf.results import INVALID_LABEL
 from fastbert_tf.segments.building import Parts
 from fastbert_tf.segments.pooled_graph import Outputs, PooledNetwork, Pools
 
+from .bundle.manifest import Usage
 from .bundle.serving_signatures import (
     CLASSIFY,
     SECOND_TEXT,
@@ -22,7 +23,6 @@ from .bundle.serving_signatures import (
     TEXT,
     serving_signatures,
 )
-from .manifest import Usage
 from .warmup import write_warmup
 
 _CLASSIFY_METHOD = "tensorflow/serving/classify"

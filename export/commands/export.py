@@ -21,8 +21,8 @@ from fastbert_tf.segments import SegmentPlan
 from fastbert_tf.segments.precision import PRECISIONS
 
 from ..bundle.layout import FORMATS, SAVED_MODEL, Layout
+from ..bundle.manifest import BundleManifest, Usage
 from ..exporting import check_bundle_path, export_segments
-from ..manifest import BundleManifest, Usage
 
 
 def define_flags(values: flags.FlagValues) -> None:

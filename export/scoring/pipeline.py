@@ -18,7 +18,7 @@ from apache_beam.ml.inference.base import RunInference
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
-from ..manifest import BundleManifest, read_manifest
+from ..bundle.manifest import BundleManifest, read_manifest
 from .handler import DEPTH, BundleHandler
 from .reading import BAD_ROWS, ReadTexts, Text, grouped
 from .settings import (

@@ -15,7 +15,7 @@ from typing import Any
 
 from fastbert_tf.files.atomic_folder import check_replaceable, replaced_folder
 
-from ..manifest import read_manifest
+from ..bundle.manifest import read_manifest
 from .settings import SUMMARY_FILE, Scoring, Summary, is_remote
 
 MAX_ATTEMPTS = 3

@@ -15,7 +15,7 @@ import pytest
 
 from fastbert_tf import FastBertClassifier, TextPreprocessor
 from fastbert_tf.export import export_segments
-from fastbert_tf.export.manifest import MANIFEST_FILE
+from fastbert_tf.export.bundle.manifest import MANIFEST_FILE
 from fastbert_tf.files.atomic_folder import replaced_folder
 
 from ..tiny_models import random_model, tiny_inputs

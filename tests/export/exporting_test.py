@@ -13,7 +13,7 @@ from fastbert_tf.export import (
     export_segments,
     load_segments,
 )
-from fastbert_tf.export.manifest import MANIFEST_FILE
+from fastbert_tf.export.bundle.manifest import MANIFEST_FILE
 from fastbert_tf.segments import SegmentPlan
 
 from ..tiny_models import random_model, tiny_inputs

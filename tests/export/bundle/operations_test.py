@@ -10,6 +10,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from fastbert_tf.export import load_segments, read_manifest
+from fastbert_tf.export.bundle.manifest import describe_file
 from fastbert_tf.export.bundle.operations import (
     SEGMENT_OPERATIONS,
     SERVING_OPERATIONS,
@@ -17,9 +18,8 @@ from fastbert_tf.export.bundle.operations import (
     check_saved_model,
 )
 from fastbert_tf.export.bundle.serving_signatures import SERVING
-from fastbert_tf.export.manifest import describe_file
 from fastbert_tf.segments import Driver
-from tests.export.manifest_test import rewrite
+from tests.export.bundle.manifest_test import rewrite
 from tests.tiny_models import tiny_inputs
 
 Attack = Callable[[str], Any]

@@ -21,15 +21,15 @@ from fastbert_tf.text.preprocessor import VOCABULARY_FILE
 from fastbert_tf.text.settings import check_settings
 from fastbert_tf.text.unicode_table import FILE_NAME as TABLE_FILE
 
-from .bundle.layout import (
+from ..warmup import WARMUP_FILE
+from .layout import (
     OPENVINO,
     SAVED_MODEL,
     SAVED_MODEL_FILES,
     SEGMENT_FILES,
     check_format,
 )
-from .bundle.serving_signatures import SERVING, serving_signatures
-from .warmup import WARMUP_FILE
+from .serving_signatures import SERVING, serving_signatures
 
 MANIFEST_FILE = "manifest.json"
 # Older releases read bundles of SavedModels alone.

@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 
 from fastbert_tf.export import Usage, load_segments, read_manifest
-from fastbert_tf.export.manifest import MANIFEST_FILE
+from fastbert_tf.export.bundle.manifest import MANIFEST_FILE
 from fastbert_tf.files.checksummed_json import to_text
-
-from .conftest import LABELS
+from tests.export.conftest import LABELS
 
 FILES = [
     f"{folder}/{name}"
