@@ -1,9 +1,9 @@
 """The exported bundle: every segment in a folder of its own."""
 
 from .bundle.layout import Layout
+from .bundle.loading import load_preprocessor, load_segments
 from .bundle.manifest import BundleManifest, Usage, read_manifest
 from .exporting import export_segments
-from .loading import load_preprocessor, load_segments
 
 __all__ = [
     "BundleManifest",

@@ -32,8 +32,8 @@ from fastbert_tf.segments import PooledDriver, for_throughput
 from fastbert_tf.segments.precision import PRECISIONS
 from fastbert_tf.segments.text_classifier import Prediction, predict_texts
 
+from ..bundle.loading import load_preprocessor, load_segments
 from ..bundle.manifest import read_manifest
-from ..loading import load_preprocessor, load_segments
 from ..records import records
 
 # Batches read and encoded at once: rows of one length meet in them, and the

@@ -20,8 +20,8 @@ from fastbert_tf.data.tables import TableReader
 from fastbert_tf.segments.buckets import bucket_lengths, row_lengths
 from fastbert_tf.text.texts import encode_text
 
+from ..bundle.loading import load_preprocessor
 from ..bundle.manifest import BundleManifest
-from ..loading import load_preprocessor
 from .settings import NAMESPACE, is_remote
 
 BAD_ROWS = "bad_rows"

@@ -11,8 +11,8 @@ import numpy as np
 from fastbert_tf import FastBertConfig, TextPreprocessor
 from fastbert_tf.segments import Segment
 
+from ..bundle.loading import load_preprocessor, load_segments
 from ..bundle.manifest import BundleManifest, read_manifest
-from ..loading import load_preprocessor, load_segments
 from .errors import refuse
 from .query import Query
 

@@ -118,7 +118,7 @@ def test_these_operations_would_have_run(
     plant(copy / "M1", ATTACKS[name], tmp_path / "canary")
     make_manifest_match(copy)
     monkeypatch.setattr(
-        "fastbert_tf.export.loading.check_saved_model", lambda *_: None
+        "fastbert_tf.export.bundle.loading.check_saved_model", lambda *_: None
     )
     Driver(load_segments(copy)).predict(tiny_inputs(), 0.0)
     assert list(tmp_path.glob("canary*"))

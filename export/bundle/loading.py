@@ -9,17 +9,17 @@ from fastbert_tf.segments import Segment
 from fastbert_tf.text.unicode_table import load_unicode_table
 from fastbert_tf.text.vocabulary import read_vocabulary
 
-from .bundle.layout import OPENVINO
-from .bundle.manifest import PREPROCESSOR, TEXT_FILES, read_manifest
-from .bundle.openvino_files import check_openvino, load_openvino_segment
-from .bundle.operations import (
+from .layout import OPENVINO
+from .manifest import PREPROCESSOR, TEXT_FILES, read_manifest
+from .openvino_files import check_openvino, load_openvino_segment
+from .operations import (
     SEGMENT_OPERATIONS,
     SERVING_OPERATIONS,
     TEXT_OPERATIONS,
     check_saved_model,
 )
-from .bundle.saved_segment import load_segment
-from .bundle.serving_signatures import SERVING
+from .saved_segment import load_segment
+from .serving_signatures import SERVING
 
 _OPERATIONS = {PREPROCESSOR: TEXT_OPERATIONS, SERVING: SERVING_OPERATIONS}
 

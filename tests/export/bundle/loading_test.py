@@ -25,11 +25,10 @@ from fastbert_tf.segments import (
     SegmentPlan,
     build_segments,
 )
-
-from ..segments.driver_test import assert_equal, settled
-from ..segments.segment_test import run_all
-from ..tiny_models import NUM_BLOCKS, random_model, tiny_inputs
-from ..tiny_texts import PAIRS, TEXTS
+from tests.segments.driver_test import assert_equal, settled
+from tests.segments.segment_test import run_all
+from tests.tiny_models import NUM_BLOCKS, random_model, tiny_inputs
+from tests.tiny_texts import PAIRS, TEXTS
 
 Bundles = dict[str, pathlib.Path]
 Models = list[FastBertClassifier]
