@@ -42,7 +42,7 @@ from .bundle.saved_preprocessor import save_preprocessor
 from .bundle.saved_segment import compute_dtypes, save_segment
 from .bundle.serving_signatures import SERVING
 from .saved_serving import save_serving
-from .warmup import check_can_write_warmup
+from .tensorflow_serving.warmup import check_can_write_warmup
 
 
 def export_segments(

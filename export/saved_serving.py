@@ -23,7 +23,7 @@ from .bundle.serving_signatures import (
     TEXT,
     serving_signatures,
 )
-from .warmup import write_warmup
+from .tensorflow_serving.warmup import write_warmup
 
 _CLASSIFY_METHOD = "tensorflow/serving/classify"
 

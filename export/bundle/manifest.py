@@ -21,7 +21,7 @@ from fastbert_tf.text.preprocessor import VOCABULARY_FILE
 from fastbert_tf.text.settings import check_settings
 from fastbert_tf.text.unicode_table import FILE_NAME as TABLE_FILE
 
-from ..warmup import WARMUP_FILE
+from ..tensorflow_serving.warmup import WARMUP_FILE
 from .layout import (
     OPENVINO,
     SAVED_MODEL,

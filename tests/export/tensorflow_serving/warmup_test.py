@@ -11,9 +11,11 @@ from tensorflow_serving.apis import prediction_log_pb2
 from fastbert_tf import FastBertClassifier, TextPreprocessor
 from fastbert_tf.export import export_segments, read_manifest
 from fastbert_tf.export.bundle.serving_signatures import SERVING
-from fastbert_tf.export.warmup import WARMUP_FILE, write_warmup
-
-from .bundles import SERVED
+from fastbert_tf.export.tensorflow_serving.warmup import (
+    WARMUP_FILE,
+    write_warmup,
+)
+from tests.export.bundles import SERVED
 
 
 def logs(folder: pathlib.Path) -> list[Any]:

@@ -1,0 +1,1 @@
+"""The whole model as one SavedModel for TensorFlow Serving."""
