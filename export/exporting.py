@@ -41,7 +41,7 @@ from .bundle.openvino_files import save_openvino_segment
 from .bundle.saved_preprocessor import save_preprocessor
 from .bundle.saved_segment import compute_dtypes, save_segment
 from .bundle.serving_signatures import SERVING
-from .saved_serving import save_serving
+from .tensorflow_serving.saved_model import save_serving
 from .tensorflow_serving.warmup import check_can_write_warmup
 
 

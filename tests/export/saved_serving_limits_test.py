@@ -7,8 +7,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.export.tensorflow_serving.saved_model_test import (
+    InvalidArgument,
+    speeds,
+    texts_of,
+)
+
 from ..tiny_models import tiny_inputs
-from .saved_serving_test import InvalidArgument, speeds, texts_of
 
 
 def test_no_rows_are_a_normal_case(signatures: Any) -> None:

@@ -15,15 +15,15 @@ from fastbert_tf.results import INVALID_LABEL
 from fastbert_tf.segments.building import Parts
 from fastbert_tf.segments.pooled_graph import Outputs, PooledNetwork, Pools
 
-from .bundle.manifest import Usage
-from .bundle.serving_signatures import (
+from ..bundle.manifest import Usage
+from ..bundle.serving_signatures import (
     CLASSIFY,
     SECOND_TEXT,
     SPEED,
     TEXT,
     serving_signatures,
 )
-from .tensorflow_serving.warmup import write_warmup
+from .warmup import write_warmup
 
 _CLASSIFY_METHOD = "tensorflow/serving/classify"
 

@@ -17,14 +17,13 @@ from fastbert_tf import (
 )
 from fastbert_tf.export import Usage, export_segments, read_manifest
 from fastbert_tf.export.bundle.serving_signatures import SERVING
-
-from ..fastbert_tf import text_oracle
-from ..segments.driver_test import settled
-from ..tiny_models import random_model, tiny_inputs
-from ..tiny_texts import PAIRS, TEXTS
-from ..tolerances import tolerance
-from .bundles import SERVED, content, wide_model
-from .conftest import LABELS
+from tests.export.bundles import SERVED, content, wide_model
+from tests.export.conftest import LABELS
+from tests.fastbert_tf import text_oracle
+from tests.segments.driver_test import settled
+from tests.tiny_models import random_model, tiny_inputs
+from tests.tiny_texts import PAIRS, TEXTS
+from tests.tolerances import tolerance
 
 InvalidArgument = tf.errors.InvalidArgumentError
 SPEEDS = [0.0, 0.1, 0.5, 0.8]
