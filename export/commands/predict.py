@@ -32,9 +32,9 @@ from fastbert_tf.segments import PooledDriver, for_throughput
 from fastbert_tf.segments.precision import PRECISIONS
 from fastbert_tf.segments.text_classifier import Prediction, predict_texts
 
+from ..answer_json import records
 from ..bundle.loading import load_preprocessor, load_segments
 from ..bundle.manifest import read_manifest
-from ..records import records
 
 # Batches read and encoded at once: rows of one length meet in them, and the
 # last batches of a chunk, which are not full, are few.

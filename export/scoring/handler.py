@@ -13,9 +13,9 @@ from fastbert_tf import TextPreprocessor
 from fastbert_tf.segments import PooledDriver
 from fastbert_tf.segments.text_classifier import predict_texts
 
+from ..answer_json import records
 from ..bundle.loading import load_preprocessor, load_segments
 from ..bundle.manifest import BundleManifest, read_manifest
-from ..records import records
 from .reading import Text, columns
 from .settings import NAMESPACE
 

@@ -14,7 +14,7 @@ from fastbert_tf.exits import simulate_exits
 from fastbert_tf.segments import Segment
 from fastbert_tf.segments.buckets import bucket_lengths, cut, row_lengths
 
-from ..records import rounded
+from ..answer_json import rounded
 from .query import Query
 from .reply import as_json
 from .served_model import ServedModel

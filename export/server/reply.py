@@ -10,7 +10,7 @@ import numpy as np
 from fastbert_tf import ExitResult
 from fastbert_tf.results import INVALID_LABEL
 
-from ..records import NOT_FINITE, rounded
+from ..answer_json import NOT_FINITE, rounded
 
 # Output to its datatype in the words of the Open Inference Protocol.
 OUTPUTS = {

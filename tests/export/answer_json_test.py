@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastbert_tf import ExitResult
-from fastbert_tf.export.records import records
+from fastbert_tf.export.answer_json import records
 from fastbert_tf.segments.text_classifier import Prediction
 
 
