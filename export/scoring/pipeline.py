@@ -18,10 +18,7 @@ from apache_beam.ml.inference.base import RunInference
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
-from ..bundle.manifest import BundleManifest, read_manifest
-from .handler import DEPTH, BundleHandler
-from .reading import BAD_ROWS, ReadTexts, Text, grouped
-from .settings import (
+from ..beam.settings import (
     NAMESPACE,
     SUMMARY_FILE,
     Scoring,
@@ -29,6 +26,9 @@ from .settings import (
     is_remote,
     rows_per_call,
 )
+from ..bundle.manifest import BundleManifest, read_manifest
+from .handler import DEPTH, BundleHandler
+from .reading import BAD_ROWS, ReadTexts, Text, grouped
 
 # The direct runner, without the download of another that `DirectRunner` tries.
 _DEFAULT_RUNNER = "--runner=FnApiRunner"

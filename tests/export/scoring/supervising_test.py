@@ -14,8 +14,8 @@ import pytest
 
 pytest.importorskip("apache_beam", reason="the extra `beam` is not installed")
 
+from fastbert_tf.export.beam.settings import SUMMARY_FILE
 from fastbert_tf.export.scoring import Scoring, score
-from fastbert_tf.export.scoring.settings import SUMMARY_FILE
 from fastbert_tf.files.atomic_folder import replaced_folder
 
 from ..bundles import content

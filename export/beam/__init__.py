@@ -1,0 +1,1 @@
+"""Scoring a corpus with Apache Beam."""
