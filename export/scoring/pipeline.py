@@ -26,9 +26,9 @@ from ..beam.settings import (
     is_remote,
     rows_per_call,
 )
+from ..beam.texts import BAD_ROWS, ReadTexts, Text, grouped
 from ..bundle.manifest import BundleManifest, read_manifest
 from .handler import DEPTH, BundleHandler
-from .reading import BAD_ROWS, ReadTexts, Text, grouped
 
 # The direct runner, without the download of another that `DirectRunner` tries.
 _DEFAULT_RUNNER = "--runner=FnApiRunner"

@@ -20,9 +20,9 @@ from fastbert_tf.data.tables import TableReader
 from fastbert_tf.segments.buckets import bucket_lengths, row_lengths
 from fastbert_tf.text.texts import encode_text
 
-from ..beam.settings import NAMESPACE, is_remote
 from ..bundle.loading import load_preprocessor
 from ..bundle.manifest import BundleManifest
+from .settings import NAMESPACE, is_remote
 
 BAD_ROWS = "bad_rows"
 # Rows whose tokens are counted at once, and bytes of text held together.
