@@ -18,6 +18,7 @@ from apache_beam.ml.inference.base import RunInference
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
+from ..beam.model_handler import DEPTH, BundleHandler
 from ..beam.settings import (
     NAMESPACE,
     SUMMARY_FILE,
@@ -28,7 +29,6 @@ from ..beam.settings import (
 )
 from ..beam.texts import BAD_ROWS, ReadTexts, Text, grouped
 from ..bundle.manifest import BundleManifest, read_manifest
-from .handler import DEPTH, BundleHandler
 
 # The direct runner, without the download of another that `DirectRunner` tries.
 _DEFAULT_RUNNER = "--runner=FnApiRunner"

@@ -14,10 +14,10 @@ from fastbert_tf.segments import PooledDriver
 from fastbert_tf.segments.text_classifier import predict_texts
 
 from ..answer_json import records
-from ..beam.settings import NAMESPACE
-from ..beam.texts import Text, columns
 from ..bundle.loading import load_preprocessor, load_segments
 from ..bundle.manifest import BundleManifest, read_manifest
+from .settings import NAMESPACE
+from .texts import Text, columns
 
 DEPTH = "depth"
 
