@@ -12,8 +12,8 @@ from apache_beam.io.filesystem import FileMetadata
 from apache_beam.io.localfilesystem import LocalFileSystem
 
 from fastbert_tf.export import read_manifest
+from fastbert_tf.export.beam import pipeline
 from fastbert_tf.export.beam.texts import ReadTexts, Text, grouped
-from fastbert_tf.export.scoring import pipeline
 
 
 class _Elsewhere(LocalFileSystem):

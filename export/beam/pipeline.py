@@ -18,8 +18,9 @@ from apache_beam.ml.inference.base import RunInference
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.runner import PipelineResult, PipelineState
 
-from ..beam.model_handler import DEPTH, BundleHandler
-from ..beam.settings import (
+from ..bundle.manifest import BundleManifest, read_manifest
+from .model_handler import DEPTH, BundleHandler
+from .settings import (
     NAMESPACE,
     SUMMARY_FILE,
     Scoring,
@@ -27,8 +28,7 @@ from ..beam.settings import (
     is_remote,
     rows_per_call,
 )
-from ..beam.texts import BAD_ROWS, ReadTexts, Text, grouped
-from ..bundle.manifest import BundleManifest, read_manifest
+from .texts import BAD_ROWS, ReadTexts, Text, grouped
 
 # The direct runner, without the download of another that `DirectRunner` tries.
 _DEFAULT_RUNNER = "--runner=FnApiRunner"
