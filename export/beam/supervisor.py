@@ -15,8 +15,8 @@ from typing import Any
 
 from fastbert_tf.files.atomic_folder import check_replaceable, replaced_folder
 
-from ..beam.settings import SUMMARY_FILE, Scoring, Summary, is_remote
 from ..bundle.manifest import read_manifest
+from .settings import SUMMARY_FILE, Scoring, Summary, is_remote
 
 MAX_ATTEMPTS = 3
 # What Beam's direct runner calls the threads that wait for its workers.
