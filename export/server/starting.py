@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastbert_tf.segments.engine.pooled_engine import PooledEngine
 
+from .lifecycle import Server, open_port
 from .limits import Limits
 from .metrics import Metrics
-from .running import Server, open_port
 from .served_model import ServedModel
 from .service import Service
 

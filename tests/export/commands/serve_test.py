@@ -20,7 +20,7 @@ from absl import flags
 
 from fastbert_tf.commands.launch import report_mistakes
 from fastbert_tf.export.commands import serve
-from fastbert_tf.export.server.running import open_port
+from fastbert_tf.export.server.lifecycle import open_port
 
 from ..server.conftest import wait_until
 

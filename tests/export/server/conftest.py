@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
+from fastbert_tf.export.server.lifecycle import Server, open_port
 from fastbert_tf.export.server.limits import Limits
 from fastbert_tf.export.server.metrics import Metrics
-from fastbert_tf.export.server.running import Server, open_port
 from fastbert_tf.export.server.served_model import ServedModel
 from fastbert_tf.export.server.service import Service
 

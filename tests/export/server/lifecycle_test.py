@@ -2,7 +2,7 @@
 
 import pytest
 
-from fastbert_tf.export.server.running import Server, open_port
+from fastbert_tf.export.server.lifecycle import Server, open_port
 from fastbert_tf.export.server.service import Service
 
 
