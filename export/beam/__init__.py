@@ -1,1 +1,6 @@
-"""Scoring a corpus with Apache Beam."""
+"""Scoring of corpora on Apache Beam, from a bundle."""
+
+from .settings import Scoring, Summary
+from .supervisor import score
+
+__all__ = ["Scoring", "Summary", "score"]

@@ -23,8 +23,8 @@ from absl import app, flags
 
 from fastbert_tf.commands.launch import launch
 
+from ..beam import Scoring, score
 from ..beam.settings import OUTPUT_FORMATS
-from ..scoring import Scoring, score
 
 
 def define_flags(values: flags.FlagValues) -> None:

@@ -20,8 +20,8 @@ from fastbert_tf.export import (
     load_preprocessor,
     load_segments,
 )
+from fastbert_tf.export.beam import Scoring, score
 from fastbert_tf.export.bundle.serving_signatures import SERVING
-from fastbert_tf.export.scoring import Scoring, score
 from fastbert_tf.export.server.limits import Limits
 from fastbert_tf.export.server.served_model import ServedModel
 from fastbert_tf.segments import Driver, PooledDriver
@@ -32,7 +32,7 @@ from ..segments.driver_test import settled
 from ..tiny_models import random_model
 from .bundles import SERVED
 from .conftest import LABELS
-from .scoring.conftest import read
+from .beam.conftest import read
 from .server.conftest import live, make_service
 
 SPEEDS = [0.0, 0.1, 0.5, 0.8]

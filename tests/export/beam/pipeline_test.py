@@ -13,10 +13,10 @@ import pyarrow
 import pyarrow.parquet
 
 from fastbert_tf.data.tables import read_rows
+from fastbert_tf.export.beam import Scoring, Summary
 from fastbert_tf.export.beam import pipeline as module
 from fastbert_tf.export.beam.pipeline import run_pipeline
-from fastbert_tf.export.scoring import Scoring, Summary
-from tests.export.scoring.conftest import Record, assert_answers, read
+from tests.export.beam.conftest import Record, assert_answers, read
 
 
 def run(

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
+from fastbert_tf.export.beam import Scoring
 from fastbert_tf.export.beam.settings import MAX_OVERHEAD, rows_per_call
-from fastbert_tf.export.scoring import Scoring
 from fastbert_tf.segments.scheduler import Plan, Scheduler, run_to_end
 
 
