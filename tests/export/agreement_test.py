@@ -30,9 +30,9 @@ from fastbert_tf.segments.engine.pooled_engine import PooledEngine
 from ..fastbert_tf.text_oracle import shared_data
 from ..segments.driver_test import settled
 from ..tiny_models import random_model
+from .beam.conftest import read
 from .bundles import SERVED
 from .conftest import LABELS
-from .beam.conftest import read
 from .server.conftest import live, make_service
 
 SPEEDS = [0.0, 0.1, 0.5, 0.8]

@@ -17,8 +17,8 @@ pytest.importorskip("apache_beam", reason="the extra `beam` is not installed")
 from fastbert_tf.export.beam import Scoring, score
 from fastbert_tf.export.beam.settings import SUMMARY_FILE
 from fastbert_tf.files.atomic_folder import replaced_folder
-from tests.export.bundles import content
 from tests.export.beam.conftest import Record, assert_answers, read
+from tests.export.bundles import content
 
 # Each starts TensorFlow in processes of its own.
 pytestmark = pytest.mark.slow

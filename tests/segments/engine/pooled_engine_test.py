@@ -11,7 +11,11 @@ from fastbert_tf import ExitResult, FastBertClassifier, simulate_exits
 from fastbert_tf.segments import Driver, PooledEngine
 from fastbert_tf.segments.engine.pooled_engine import Overloaded
 from tests.segments.driver_test import assert_equal, settled
-from tests.segments.engine_parts import Clock, Counts, assert_nothing_is_left
+from tests.segments.engine.engine_parts import (
+    Clock,
+    Counts,
+    assert_nothing_is_left,
+)
 from tests.tiny_models import NUM_BLOCKS, faulty, pad, take, tiny_inputs
 
 Models = list[FastBertClassifier]

@@ -16,7 +16,7 @@ from fastbert_tf.segments.engine.pooled_engine import (
     Overloaded,
 )
 from fastbert_tf.segments.step import SMALLEST_SPEED
-from tests.segments.engine_parts import (
+from tests.segments.engine.engine_parts import (
     Clock,
     Counts,
     assert_nothing_is_left,

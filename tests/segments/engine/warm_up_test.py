@@ -2,7 +2,7 @@ from collections import Counter
 
 from fastbert_tf.segments import Driver, PooledEngine
 from fastbert_tf.segments.engine.warm_up import all_buckets
-from tests.segments.engine_parts import Clock, watched
+from tests.segments.engine.engine_parts import Clock, watched
 from tests.tiny_models import NUM_BLOCKS
 
 

@@ -14,7 +14,7 @@ from fastbert_tf.segments.engine.pooled_engine import (
 )
 from fastbert_tf.segments.step import SMALLEST_SPEED
 from tests.segments.driver_test import assert_equal
-from tests.segments.engine_parts import (
+from tests.segments.engine.engine_parts import (
     Counts,
     assert_nothing_is_left,
     inputs_of_length,

@@ -10,8 +10,7 @@ import numpy as np
 
 from fastbert_tf.segments import PooledEngine, Segment
 from fastbert_tf.segments.engine.pooled_engine import EngineObserver
-
-from ..tiny_models import Inputs, faulty, tiny_inputs
+from tests.tiny_models import Inputs, faulty, tiny_inputs
 
 Watch = Callable[[int, int], None]
 
