@@ -10,7 +10,7 @@ import pytest
 from fastbert_tf.segments.engine.admission import SAFETY
 from fastbert_tf.segments.engine.online_scheduler import OnlineScheduler
 from fastbert_tf.segments.scheduler import Plan
-from tests.segments.simulated_device import (
+from tests.segments.engine.simulated_device import (
     ANSWERED,
     CANCELLED,
     EXPIRED,
