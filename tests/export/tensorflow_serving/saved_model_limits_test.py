@@ -12,8 +12,7 @@ from tests.export.tensorflow_serving.saved_model_test import (
     speeds,
     texts_of,
 )
-
-from ..tiny_models import tiny_inputs
+from tests.tiny_models import tiny_inputs
 
 
 def test_no_rows_are_a_normal_case(signatures: Any) -> None:
