@@ -26,8 +26,8 @@ from fastbert_tf.export.server.limits import Limits
 from fastbert_tf.export.server.served_model import ServedModel
 from fastbert_tf.segments import Driver, PooledDriver
 from fastbert_tf.segments.engine.pooled_engine import PooledEngine
+from tests.fastbert_tf.text.text_oracle import shared_data
 
-from ..fastbert_tf.text_oracle import shared_data
 from ..segments.driver_test import settled
 from ..tiny_models import random_model
 from .beam.conftest import read

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from fastbert_tf import TextPreprocessor
-from tests.fastbert_tf import text_oracle
+from tests.fastbert_tf.text import text_oracle
 from tests.tiny_texts import PAIRS, TEXTS
 
 

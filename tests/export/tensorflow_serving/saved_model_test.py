@@ -19,7 +19,7 @@ from fastbert_tf.export import Usage, export_segments, read_manifest
 from fastbert_tf.export.bundle.serving_signatures import SERVING
 from tests.export.bundles import SERVED, content, wide_model
 from tests.export.conftest import LABELS
-from tests.fastbert_tf import text_oracle
+from tests.fastbert_tf.text import text_oracle
 from tests.segments.driver_test import settled
 from tests.tiny_models import random_model, tiny_inputs
 from tests.tiny_texts import PAIRS, TEXTS

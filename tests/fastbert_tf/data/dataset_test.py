@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from fastbert_tf.data.dataset import bucket_boundaries, load_dataset
-from tests.fastbert_tf import text_oracle
+from tests.fastbert_tf.text import text_oracle
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 NUM_ROWS = 43

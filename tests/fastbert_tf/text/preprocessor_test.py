@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from fastbert_tf.text.preprocessor import TextPreprocessor
 from fastbert_tf.text.vocabulary import Vocabulary, read_vocabulary
-from tests.fastbert_tf import text_oracle
+from tests.fastbert_tf.text import text_oracle
 
 SHARED_VOCABULARIES = pytest.mark.parametrize(
     "language", ["uncased", "chinese"]

@@ -5,7 +5,7 @@ import pytest
 
 from fastbert_tf.checkpoints.manifest import Manifest, file_sha256
 from fastbert_tf.text.preprocessor import TextPreprocessor
-from tests.fastbert_tf import text_oracle
+from tests.fastbert_tf.text import text_oracle
 
 
 @pytest.fixture

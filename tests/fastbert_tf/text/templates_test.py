@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.fastbert_tf import text_oracle
+from tests.fastbert_tf.text import text_oracle
 
 
 @pytest.mark.parametrize("length", [3, 4, 7, 8])

@@ -10,7 +10,7 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
 from fastbert_tf.text.unicode_table import load_unicode_table
-from tests.fastbert_tf import text_oracle
+from tests.fastbert_tf.text import text_oracle
 
 CASES = pytest.mark.parametrize("do_lower_case", [True, False])
 
