@@ -12,12 +12,12 @@ import pytest
 import tensorflow as tf
 
 from fastbert_tf import FastBertClassifier
-from tests.fastbert_tf.replicated_training import train_both_stages
+from tests.fastbert_tf.training.replicated_training import train_both_stages
 from tests.tiny_models import random_model, tiny_config, toy_dataset, toy_rows
 from tests.tolerances import tolerance
 from tests.workers import run_workers
 
-PROGRAM = ["-m", "tests.fastbert_tf.replicated_training"]
+PROGRAM = ["-m", "tests.fastbert_tf.training.replicated_training"]
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """Both stages on uneven batches, on the devices that a strategy names.
 
-As a program, `python -m tests.fastbert_tf.replicated_training STRATEGY PATH`,
+As a program, `python -m tests.fastbert_tf.training.replicated_training STRATEGY PATH`,
 it has two logical CPUs and leaves weights and histories in PATH, an `.npz`.
 """
 
@@ -20,8 +20,7 @@ from fastbert_tf.training.stages import (
     train_backbone,
 )
 from fastbert_tf.training.strategies import make_strategy
-
-from ..tiny_models import randomize, take, tiny_config, toy_rows, values
+from tests.tiny_models import randomize, take, tiny_config, toy_rows, values
 
 SETTINGS = TrainingSettings(
     epochs=2,
