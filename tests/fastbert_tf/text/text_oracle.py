@@ -92,7 +92,7 @@ def random_texts(seed, count):
 
 def shared_data(*parts):
     """A file of the real data sets; skips the test where they are absent."""
-    root = pathlib.Path(__file__).parents[2]
+    root = pathlib.Path(__file__).parents[3]
     place = os.environ.get("FASTBERT_SHARED_DATA", "../shared/data")
     path = (root / place).joinpath(*parts)
     if not path.exists():
