@@ -14,10 +14,10 @@ import tensorflow as tf
 
 from fastbert_tf import FastBertClassifier, TextPreprocessor
 from fastbert_tf.checkpoints import check_writable
-from fastbert_tf.checkpoints.files import read_json
 from fastbert_tf.checkpoints.table import check_finite
 from fastbert_tf.checkpoints.writing import check_labels
 from fastbert_tf.files.atomic_folder import replaced_folder
+from fastbert_tf.files.checked_read import read_json
 from fastbert_tf.inputs import check_preprocessor
 from fastbert_tf.segments import SegmentPlan
 from fastbert_tf.segments.building import network_parts

@@ -8,10 +8,9 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from fastbert_tf import FastBertConfig
-from fastbert_tf.checkpoints.files import require_file
-from fastbert_tf.checkpoints.manifest import file_sha256
 from fastbert_tf.checkpoints.writing import check_labels
 from fastbert_tf.exits import check_speed
+from fastbert_tf.files.checked_read import file_sha256, require_file
 from fastbert_tf.files.checksummed_json import read_checksummed, to_text
 from fastbert_tf.segments import SegmentPlan
 from fastbert_tf.segments.building import segment_signature

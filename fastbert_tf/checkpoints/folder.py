@@ -9,8 +9,9 @@ fastbert.json       classes, labels, origin, SHA-256 of the other files
 import os
 import re
 
+from ..files.checked_read import read_json
 from .checkpoint import Checkpoint
-from .files import make_config, open_safetensors, read_json
+from .files import make_config, open_safetensors
 from .huggingface import (
     BACKBONE,
     CONFIG_FILE,

@@ -14,8 +14,9 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
+from ..files.checked_read import read_json, require_file
 from .checkpoint import Checkpoint
-from .files import make_config, read_json, require_file
+from .files import make_config
 from .huggingface import config_fields
 from .table import (
     Row,

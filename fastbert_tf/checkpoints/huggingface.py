@@ -11,11 +11,11 @@ from typing import Any
 
 from absl import logging
 
+from ..files.checked_read import read_json
 from .checkpoint import Checkpoint
 from .files import (
     make_config,
     open_safetensors,
-    read_json,
     refuse_other_networks,
     require_fields,
 )

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 from collections.abc import Collection
 from typing import Any
 
+from ..files.checked_read import file_sha256, require_file
 from ..files.checksummed_json import read_checksummed, to_text
-from .files import require_file
 
 MANIFEST_FILE = "fastbert.json"
 FORMAT_VERSION = 1
@@ -81,9 +80,3 @@ def read_manifest(folder: str) -> Manifest:
     names = [field.name for field in dataclasses.fields(Manifest)]
     _, fields = read_checksummed(path, {FORMAT_VERSION: names})
     return Manifest(**fields)
-
-
-def file_sha256(path: str) -> str:
-    """The SHA-256 of a file, in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

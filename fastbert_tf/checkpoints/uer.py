@@ -16,14 +16,9 @@ from typing import Any
 import numpy as np
 from absl import logging
 
+from ..files.checked_read import read_json, require_file
 from .checkpoint import Checkpoint
-from .files import (
-    make_config,
-    read_json,
-    refuse_other_networks,
-    require_fields,
-    require_file,
-)
+from .files import make_config, refuse_other_networks, require_fields
 from .huggingface import config_fields
 from .table import (
     Row,

@@ -13,10 +13,11 @@ import tensorflow as tf
 
 from ..config import FastBertConfig
 from ..files.atomic_folder import check_replaceable, replaced_folder
+from ..files.checked_read import file_sha256
 from .checkpoint import Checkpoint
 from .folder import TABLE
 from .huggingface import CONFIG_FILE, CONFIG_KEYS, WEIGHTS_FILE
-from .manifest import MANIFEST_FILE, Manifest, file_sha256
+from .manifest import MANIFEST_FILE, Manifest
 from .shapes import variable_shapes
 from .table import check_finite, expand, listed
 

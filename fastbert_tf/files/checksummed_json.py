@@ -7,7 +7,7 @@ import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from ..checkpoints.files import parse_json, read_text
+from .checked_read import parse_json, read_text
 
 
 def to_text(fields: Mapping[str, Any], format_version: int) -> str:

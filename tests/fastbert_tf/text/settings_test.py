@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from fastbert_tf.checkpoints.manifest import Manifest, file_sha256
+from fastbert_tf.checkpoints.manifest import Manifest
+from fastbert_tf.files.checked_read import file_sha256
 from fastbert_tf.text.preprocessor import TextPreprocessor
 from tests.fastbert_tf.text import text_oracle
 
