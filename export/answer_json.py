@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from fastbert_tf.segments.text_classifier import Prediction
+from fastbert_tf.segments import Prediction
 
 NOT_FINITE = "the logits are not finite at any exit"
 

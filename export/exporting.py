@@ -12,21 +12,17 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from fastbert_tf import FastBertClassifier, TextPreprocessor
-from fastbert_tf.checkpoints import check_writable
-from fastbert_tf.checkpoints.table import check_finite
-from fastbert_tf.checkpoints.writing import check_labels
-from fastbert_tf.files.atomic_folder import replaced_folder
-from fastbert_tf.files.checked_read import read_json
-from fastbert_tf.inputs import check_preprocessor
-from fastbert_tf.segments import SegmentPlan
-from fastbert_tf.segments.building import network_parts
-from fastbert_tf.segments.openvino_segments import (
+from fastbert_tf import FastBertClassifier, TextPreprocessor, check_preprocessor
+from fastbert_tf.checkpoints import check_finite, check_labels, check_writable
+from fastbert_tf.files import read_json, replaced_folder
+from fastbert_tf.segments import (
+    SegmentPlan,
+    check_precision,
     imported_openvino,
+    network_parts,
     openvino_parts,
+    segment_name,
 )
-from fastbert_tf.segments.precision import check_precision
-from fastbert_tf.segments.segment import segment_name
 
 from .bundle.layout import OPENVINO, SAVED_MODEL, Layout
 from .bundle.manifest import (

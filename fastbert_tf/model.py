@@ -13,12 +13,11 @@ from .config import FastBertConfig
 from .exit_classifier import ExitClassifier
 from .inputs import check_preprocessor
 from .layers import Block, Embeddings
-from .training.replicas import ReplicatedModel
 
 Inputs = Mapping[str, Any]
 
 
-class FastBertClassifier(ReplicatedModel):
+class FastBertClassifier(keras.Model):
     """BERT with an exit classifier on every block.
 
     Called, it behaves like any BERT classifier: the encoder runs to its end
@@ -213,7 +212,7 @@ def build_optimizer(model: keras.Model) -> None:
         model.optimizer.build(model.trainable_variables)
 
 
-class AllExits(ReplicatedModel):
+class AllExits(keras.Model):
     """The logits of every exit as one Keras model, rows first.
 
     Args:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from fastbert_tf.inputs import INPUT_NAMES
+from fastbert_tf import INPUT_NAMES
 
 # Shorter steps pad less, but leave fewer rows of a length to run together.
 _STEPS = ((128, 8), (256, 16), (1 << 30, 32))

@@ -9,9 +9,12 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from fastbert_tf import FastBertClassifier, FastBertConfig, normalized_entropy
-from fastbert_tf.inputs import INPUT_NAMES
-from fastbert_tf.layers import ConfiguredLayer
+from fastbert_tf import (
+    INPUT_NAMES,
+    FastBertClassifier,
+    FastBertConfig,
+    normalized_entropy,
+)
 
 from .precision import check_precision, in_precision
 from .segment import LATER_NAMES, Segment
@@ -78,9 +81,9 @@ class Parts(NamedTuple):
     """
 
     index: int
-    embeddings: ConfiguredLayer | None
-    blocks: list[ConfiguredLayer]
-    exit_classifier: ConfiguredLayer
+    embeddings: keras.layers.Layer | None
+    blocks: list[keras.layers.Layer]
+    exit_classifier: keras.layers.Layer
     precision: str
 
     def encode(self, *arguments: Any) -> Any:
@@ -114,7 +117,7 @@ class Parts(NamedTuple):
         return logits, normalized_entropy(logits)
 
     @property
-    def layers(self) -> list[ConfiguredLayer]:
+    def layers(self) -> list[keras.layers.Layer]:
         """All of them."""
         first = [self.embeddings] if self.embeddings else []
         return [*first, *self.blocks, self.exit_classifier]
@@ -193,7 +196,7 @@ def _segment(parts: Parts, config: FastBertConfig, precision: str) -> Segment:
 def frozen_function(
     call: Callable[..., Any],
     signature: Sequence[tf.TensorSpec],
-    layers: Sequence[ConfiguredLayer],
+    layers: Sequence[keras.layers.Layer],
 ) -> Any:
     """`call` as a `tf.function`, traced now, its weights constants in it.
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from fastbert_tf.inputs import INPUT_NAMES
+from fastbert_tf import INPUT_NAMES
 
 from .compaction import Compaction, Rows
 from .segment import Segment

@@ -6,9 +6,8 @@ import dataclasses
 
 import numpy as np
 
-from fastbert_tf import normalized_entropy
-from fastbert_tf.evaluation.reports import ExitTrace
-from fastbert_tf.exits import check_speed
+from fastbert_tf import check_speed, normalized_entropy
+from fastbert_tf.evaluation import ExitTrace
 
 from .costs import CostTable
 from .segment_plan import SegmentPlan

@@ -7,8 +7,6 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from fastbert_tf.layers import ConfiguredLayer
-
 PRECISIONS = ("float32", "bfloat16")
 # By their names in `/proc/cpuinfo`: x86's two, and Arm's.
 _BFLOAT16_INSTRUCTIONS = {"avx512_bf16", "amx_bf16", "bf16"}
@@ -55,8 +53,8 @@ def processor_instructions(path: str = "/proc/cpuinfo") -> set[str]:
 
 
 def in_precision(
-    layer: ConfiguredLayer, precision: str, dtype: str | None = None
-) -> ConfiguredLayer:
+    layer: keras.layers.Layer, precision: str, dtype: str | None = None
+) -> keras.layers.Layer:
     """`layer`, or a copy with weights and computation in `precision`.
 
     The copy is made by the layer's own configuration, so that the mathematics
@@ -64,7 +62,7 @@ def in_precision(
     computed with. Uncertainty, softmax and logits are float32 in either.
 
     Args:
-        layer: `ConfiguredLayer`.
+        layer: `keras.layers.Layer`.
         precision: str, of the weights.
         dtype: str, computed in; `compute_dtype(precision)` if left out.
     """

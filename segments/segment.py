@@ -7,8 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from fastbert_tf import FastBertConfig
-from fastbert_tf.inputs import INPUT_NAMES
+from fastbert_tf import INPUT_NAMES, FastBertConfig
 
 LATER_NAMES = ("hidden_states", "padding_mask")
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from fastbert_tf import ExitResult, FastBertClassifier
-from fastbert_tf.inputs import INPUT_NAMES
+from fastbert_tf import INPUT_NAMES, ExitResult, FastBertClassifier
 
 from .building import Parts, frozen_function, network_parts
 from .segment_plan import SegmentPlan

@@ -8,9 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from fastbert_tf import FastBertConfig
-from fastbert_tf.exits import check_speed
-from fastbert_tf.inputs import check_inputs
+from fastbert_tf import FastBertConfig, check_inputs, check_speed
 
 from .buckets import row_lengths
 from .compaction import Rows

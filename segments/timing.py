@@ -11,8 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from fastbert_tf import FastBertClassifier
-from fastbert_tf.inputs import INPUT_NAMES
+from fastbert_tf import INPUT_NAMES, FastBertClassifier
 
 from .driver import Driver
 

@@ -10,8 +10,7 @@ from apache_beam.metrics import Metrics
 from apache_beam.ml.inference.base import ModelHandler
 
 from fastbert_tf import TextPreprocessor
-from fastbert_tf.segments import PooledDriver
-from fastbert_tf.segments.text_classifier import predict_texts
+from fastbert_tf.segments import PooledDriver, predict_texts
 
 from ..answer_json import records
 from ..bundle.loading import load_preprocessor, load_segments

@@ -6,7 +6,7 @@ import dataclasses
 import math
 import os
 
-from fastbert_tf.exits import check_speed
+from fastbert_tf import check_speed
 
 OUTPUT_FORMATS = ("jsonl", "parquet")
 SUMMARY_FILE = "scores.json"

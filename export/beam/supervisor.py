@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from fastbert_tf.files.atomic_folder import check_replaceable, replaced_folder
+from fastbert_tf.files import check_replaceable, replaced_folder
 
 from ..bundle.manifest import read_manifest
 from .settings import SUMMARY_FILE, Scoring, Summary, is_remote

@@ -15,10 +15,9 @@ from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics import Metrics
 from apache_beam.pvalue import TaggedOutput
 
-from fastbert_tf.data.parquet_table import ParquetReader
-from fastbert_tf.data.tables import TableReader
-from fastbert_tf.segments.buckets import bucket_lengths, row_lengths
-from fastbert_tf.text.texts import encode_text
+from fastbert_tf.data import ParquetReader, TableReader
+from fastbert_tf.segments import bucket_lengths, row_lengths
+from fastbert_tf.text import encode_text
 
 from ..bundle.loading import load_preprocessor
 from ..bundle.manifest import BundleManifest

@@ -6,8 +6,7 @@ import os
 
 from fastbert_tf import TextPreprocessor
 from fastbert_tf.segments import Segment
-from fastbert_tf.text.unicode_table import load_unicode_table
-from fastbert_tf.text.vocabulary import read_vocabulary
+from fastbert_tf.text import load_unicode_table, read_vocabulary
 
 from .layout import OPENVINO
 from .manifest import PREPROCESSOR, TEXT_FILES, read_manifest

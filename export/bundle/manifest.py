@@ -7,18 +7,22 @@ import os
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from fastbert_tf import FastBertConfig
-from fastbert_tf.checkpoints.writing import check_labels
-from fastbert_tf.exits import check_speed
-from fastbert_tf.files.checked_read import file_sha256, require_file
-from fastbert_tf.files.checksummed_json import read_checksummed, to_text
-from fastbert_tf.segments import SegmentPlan
-from fastbert_tf.segments.building import segment_signature
-from fastbert_tf.segments.precision import check_precision
-from fastbert_tf.segments.segment import segment_name
-from fastbert_tf.text.preprocessor import VOCABULARY_FILE
-from fastbert_tf.text.settings import check_settings
-from fastbert_tf.text.unicode_table import FILE_NAME as TABLE_FILE
+from fastbert_tf import FastBertConfig, check_speed
+from fastbert_tf.checkpoints import check_labels
+from fastbert_tf.files import (
+    file_sha256,
+    read_checksummed,
+    require_file,
+    to_text,
+)
+from fastbert_tf.segments import (
+    SegmentPlan,
+    check_precision,
+    segment_name,
+    segment_signature,
+)
+from fastbert_tf.text import FILE_NAME as TABLE_FILE
+from fastbert_tf.text import VOCABULARY_FILE, check_settings
 
 from ..tensorflow_serving.warmup import WARMUP_FILE
 from .layout import (

@@ -8,13 +8,14 @@ from typing import Any
 from xml.etree import ElementTree
 
 from fastbert_tf import FastBertConfig
-from fastbert_tf.segments import Segment
-from fastbert_tf.segments.building import Parts, segment_signature
-from fastbert_tf.segments.openvino_segments import (
+from fastbert_tf.segments import (
     OpenVinoSegment,
+    Parts,
+    Segment,
     convert_segment,
     halve_weights,
     imported_openvino,
+    segment_signature,
 )
 
 from .layout import OPENVINO, SEGMENT_FILES

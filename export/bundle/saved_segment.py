@@ -9,15 +9,14 @@ import numpy as np
 import tensorflow as tf
 
 from fastbert_tf import FastBertConfig
-from fastbert_tf.checkpoints.shapes import EXIT_PREFIX, variable_shapes
-from fastbert_tf.checkpoints.table import listed
-from fastbert_tf.segments import Segment
-from fastbert_tf.segments.building import (
+from fastbert_tf.checkpoints import EXIT_PREFIX, listed, variable_shapes
+from fastbert_tf.segments import (
     Parts,
+    Segment,
+    compute_dtype,
     segment_signature,
     with_weights,
 )
-from fastbert_tf.segments.precision import compute_dtype
 
 SIGNATURE = "serving_default"
 # The graphs in a SavedModel, by what they compute in.

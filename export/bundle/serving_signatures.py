@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastbert_tf.inputs import INPUT_NAMES
+from fastbert_tf import INPUT_NAMES
 
 SERVING = "serving/1"
 CLASSIFY = "classify"

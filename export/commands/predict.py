@@ -23,14 +23,22 @@ from typing import NamedTuple, TextIO
 
 from absl import app, flags
 
-from fastbert_tf import FastBertClassifier, TextPreprocessor, checkpoints
+from fastbert_tf import (
+    FastBertClassifier,
+    TextPreprocessor,
+    check_speed,
+    checkpoints,
+)
 from fastbert_tf.commands.launch import launch
-from fastbert_tf.data.tables import TableReader
-from fastbert_tf.exits import check_speed
-from fastbert_tf.files.atomic_file import check_output_file, replaced_file
-from fastbert_tf.segments import PooledDriver, for_throughput
-from fastbert_tf.segments.precision import PRECISIONS
-from fastbert_tf.segments.text_classifier import Prediction, predict_texts
+from fastbert_tf.data import TableReader
+from fastbert_tf.files import check_output_file, replaced_file
+from fastbert_tf.segments import (
+    PRECISIONS,
+    PooledDriver,
+    Prediction,
+    for_throughput,
+    predict_texts,
+)
 
 from ..answer_json import records
 from ..bundle.loading import load_preprocessor, load_segments

@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from fastbert_tf import ExitResult
-from fastbert_tf.evaluation.flops import count_flops
-from fastbert_tf.exits import simulate_exits
-from fastbert_tf.segments import Segment
-from fastbert_tf.segments.buckets import bucket_lengths, cut, row_lengths
+from fastbert_tf import ExitResult, simulate_exits
+from fastbert_tf.evaluation import count_flops
+from fastbert_tf.segments import Segment, bucket_lengths, cut, row_lengths
 
 from ..answer_json import rounded
 from .query import Query

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from fastbert_tf.exits import check_speed
+from fastbert_tf import check_speed
 
 from .errors import brief, refuse
 

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fastbert_tf import ExitResult
-from fastbert_tf.results import INVALID_LABEL
+from fastbert_tf import INVALID_LABEL, ExitResult
 
 from ..answer_json import NOT_FINITE, rounded
 

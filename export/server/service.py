@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from fastbert_tf.segments.engine.pooled_engine import (
+from fastbert_tf.segments.engine import (
     DeadlineExceeded,
     Overloaded,
     PooledEngine,

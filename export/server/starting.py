@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastbert_tf.segments.engine.pooled_engine import PooledEngine
+from fastbert_tf.segments.engine import PooledEngine
 
 from .lifecycle import Server, open_port
 from .limits import Limits

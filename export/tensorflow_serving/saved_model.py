@@ -9,11 +9,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from fastbert_tf import FastBertConfig, TextPreprocessor
-from fastbert_tf.inputs import INPUT_NAMES
-from fastbert_tf.results import INVALID_LABEL
-from fastbert_tf.segments.building import Parts
-from fastbert_tf.segments.pooled_graph import Outputs, PooledNetwork, Pools
+from fastbert_tf import (
+    INPUT_NAMES,
+    INVALID_LABEL,
+    FastBertConfig,
+    TextPreprocessor,
+)
+from fastbert_tf.segments import Outputs, Parts, PooledNetwork, Pools
 
 from ..bundle.manifest import Usage
 from ..bundle.serving_signatures import (

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow
 import pyarrow.parquet
 
-from fastbert_tf.data.tables import Row
+from .tables import Row
 
 _ROWS_AT_ONCE = 1024
 

@@ -1,1 +1,27 @@
 """Accuracy and cost of a trained model: traces, reports, curves."""
+
+from .curve import check_can_plot, plot_trade_off
+from .flops import FlopCounts, count_flops
+from .reports import (
+    ExitReport,
+    ExitTrace,
+    SpeedReport,
+    collect_exits,
+    evaluate_exits,
+    evaluate_speeds,
+)
+from .table import format_table
+
+__all__ = [
+    "ExitReport",
+    "ExitTrace",
+    "FlopCounts",
+    "SpeedReport",
+    "check_can_plot",
+    "collect_exits",
+    "count_flops",
+    "evaluate_exits",
+    "evaluate_speeds",
+    "format_table",
+    "plot_trade_off",
+]

@@ -2,22 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 import tensorflow as tf
 
 
-class ReplicatedModel(keras.Model):
-    """A Keras model that trains on several replicas as it does on one.
+@contextlib.contextmanager
+def on_replicas(model: keras.Model) -> Iterator[None]:
+    """Lets a model's `fit` and `evaluate` use the replicas it was made on.
 
-    Built and compiled under the scope of a `tf.distribute` strategy, every
-    replica takes its own rows of every batch, the loss is the mean over all
-    rows of the batch, and gradients and metrics are summed over the replicas.
-    Batches may have any number of rows, also fewer than there are replicas.
-    Without dropout the weights and results are those of one device; dropout
-    draws the same masks on every replica.
+    A model made and compiled under the scope of a `tf.distribute` strategy
+    takes on the methods of `ReplicatedTraining` until the end; any other
+    model is left alone.
+
+    Args:
+        model: compiled Keras model.
+
+    Example:
+
+    ```python
+    with on_replicas(model):
+        model.fit(train, epochs=3)
+    ```
+    """
+    plain = type(model)
+    # One replica too: a cluster of one worker is still one to Keras.
+    if model._distribute_strategy is None:
+        yield
+        return
+    bases = (ReplicatedTraining, plain)
+    object.__setattr__(model, "__class__", type(plain.__name__, bases, {}))
+    try:
+        yield
+    finally:
+        object.__setattr__(model, "__class__", plain)
+
+
+class ReplicatedTraining:
+    """Methods of a Keras model that train on several replicas as on one.
+
+    Every replica takes its own rows of every batch, the loss is the mean over
+    all rows of the batch, and gradients and metrics are summed over the
+    replicas. Batches may have any number of rows, also fewer than there are
+    replicas. Without dropout the weights and results are those of one device;
+    dropout draws the same masks on every replica.
 
     This goes for `MirroredStrategy` and for `MultiWorkerMirroredStrategy`,
     with which Keras' own functions of a step fail. There every worker must
@@ -41,8 +72,6 @@ class ReplicatedModel(keras.Model):
         return super().evaluate(self._whole(x), *args, **kwargs)
 
     def train_step(self, data: Any) -> dict[str, Any]:
-        if not self._is_replicated():
-            return super().train_step(data)
         own = _own_rows(data)
         share = _num_rows(own) / _num_rows(data)
         with tf.GradientTape() as tape:
@@ -54,8 +83,6 @@ class ReplicatedModel(keras.Model):
         return results
 
     def test_step(self, data: Any) -> dict[str, Any]:
-        if not self._is_replicated():
-            return super().test_step(data)
         _, results = self._judge(_own_rows(data), training=False)
         return results
 
@@ -73,15 +100,11 @@ class ReplicatedModel(keras.Model):
         return loss, self.compute_metrics(x, y, y_pred, sample_weight)
 
     def make_train_function(self, force: bool = False) -> None:
-        if not self._is_replicated():
-            super().make_train_function(force)
-        elif self.train_function is None or force:
+        if self.train_function is None or force:
             self.train_function = self._on_all_replicas(self.train_step)
 
     def make_test_function(self, force: bool = False) -> None:
-        if not self._is_replicated():
-            super().make_test_function(force)
-        elif self.test_function is None or force:
+        if self.test_function is None or force:
             self.test_function = self._on_all_replicas(self.test_step)
 
     def _on_all_replicas(
@@ -113,12 +136,8 @@ class ReplicatedModel(keras.Model):
             run = tf.function(run, autograph=False)
         return run
 
-    def _is_replicated(self) -> bool:
-        # One replica too: a cluster of one worker is still one to Keras.
-        return self._distribute_strategy is not None
-
     def _whole(self, data: Any) -> Any:
-        if data is None or not self._is_replicated():
+        if data is None:
             return data
         if not isinstance(data, tf.data.Dataset):
             raise TypeError(
@@ -132,7 +151,7 @@ class ReplicatedModel(keras.Model):
         self, iterator: Any = None, data_batch: Any = None
     ) -> None:
         # Keras takes a batch for its shapes, and with it an epoch's order.
-        if self._is_replicated() and iterator is not None:
+        if iterator is not None:
             dataset = iterator.data_adapter.get_tf_dataset()
             iterator, data_batch = None, dataset.element_spec
         super()._maybe_symbolic_build(iterator, data_batch)

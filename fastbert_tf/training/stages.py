@@ -13,6 +13,7 @@ from ..distillation import DistillationLoss, SelfDistiller
 from ..model import FastBertClassifier
 from .optimization import adamw
 from .progress import Progress
+from .replicas import on_replicas
 from .strategies import is_chief
 
 
@@ -179,14 +180,15 @@ def _fit(
     callbacks: Sequence[keras.callbacks.Callback],
 ) -> dict[str, Any]:
     shown = [Progress()] if is_chief(model.distribute_strategy) else []
-    history = model.fit(
-        train,
-        validation_data=dev,
-        epochs=epochs,
-        callbacks=[*shown, keras.callbacks.TerminateOnNaN(), *callbacks],
-        shuffle=False,  # The dataset does, anew every epoch.
-        verbose=0,
-    ).history
+    with on_replicas(model):
+        history = model.fit(
+            train,
+            validation_data=dev,
+            epochs=epochs,
+            callbacks=[*shown, keras.callbacks.TerminateOnNaN(), *callbacks],
+            shuffle=False,  # The dataset does, anew every epoch.
+            verbose=0,
+        ).history
     losses = history.get("loss", [])
     if len(losses) < epochs or not all(map(math.isfinite, losses)):
         raise FloatingPointError(

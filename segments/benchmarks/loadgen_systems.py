@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fastbert_tf.results import INVALID_LABEL
+from fastbert_tf import INVALID_LABEL
 
 # Row numbers to their labels.
 Predict = Callable[[np.ndarray], np.ndarray]

@@ -8,9 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from fastbert_tf import ExitResult, FastBertClassifier
-from fastbert_tf.exits import check_speed
-from fastbert_tf.inputs import INPUT_NAMES, check_inputs
+from fastbert_tf import (
+    INPUT_NAMES,
+    ExitResult,
+    FastBertClassifier,
+    check_inputs,
+    check_speed,
+)
 
 from .torch_network import TorchNetwork, check_num_threads, torch_threads
 

@@ -13,8 +13,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from fastbert_tf import FastBertClassifier
-from fastbert_tf.inputs import INPUT_NAMES
+from fastbert_tf import INPUT_NAMES, FastBertClassifier
 
 from .torch_network import TorchNetwork
 

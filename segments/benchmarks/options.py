@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from fastbert_tf import FastBertConfig
-from fastbert_tf.exits import check_speed
+from fastbert_tf import FastBertConfig, check_speed
 
 _OF_A_MODEL = ("random_weights", "planned", "speeds", "test_path", "urls")
 

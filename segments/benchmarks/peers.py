@@ -9,8 +9,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from fastbert_tf import FastBertClassifier
-from fastbert_tf.inputs import INPUT_NAMES
+from fastbert_tf import INPUT_NAMES, FastBertClassifier
 
 from .onnx_export import fuse_onnx, write_onnx
 from .torch_network import (

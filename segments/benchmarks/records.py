@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fastbert_tf.files.atomic_file import replaced_file
+from fastbert_tf.files import replaced_file
 
 from .environment import Environment
 

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from fastbert_tf import FastBertClassifier
-from fastbert_tf.evaluation.flops import count_flops
-from fastbert_tf.inputs import INPUT_NAMES
+from fastbert_tf import INPUT_NAMES, FastBertClassifier
+from fastbert_tf.evaluation import count_flops
 
 from ..building import build_segments, build_static
 from ..driver import Driver

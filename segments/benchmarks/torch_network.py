@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 
 from fastbert_tf import FastBertClassifier, FastBertConfig
-from fastbert_tf.checkpoints.folder import TABLE
-from fastbert_tf.checkpoints.table import expand
+from fastbert_tf.checkpoints import TABLE, expand
 
 # Of the names `transformers` has for the tanh form, the one of one kernel.
 _ACTIVATIONS = {"gelu": "gelu", "gelu_new": "gelu_pytorch_tanh", "relu": "relu"}

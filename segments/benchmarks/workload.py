@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from fastbert_tf import (
+    INPUT_NAMES,
     ExitResult,
     FastBertClassifier,
     FastBertConfig,
@@ -18,10 +19,8 @@ from fastbert_tf import (
     simulate_exits,
 )
 from fastbert_tf.checkpoints import read_manifest
-from fastbert_tf.data.tables import TableReader
-from fastbert_tf.evaluation.flops import count_flops
-from fastbert_tf.evaluation.reports import ExitTrace, collect_exits
-from fastbert_tf.inputs import INPUT_NAMES
+from fastbert_tf.data import TableReader
+from fastbert_tf.evaluation import ExitTrace, collect_exits, count_flops
 
 from ..buckets import cut, row_lengths
 from ..step import SMALLEST_SPEED

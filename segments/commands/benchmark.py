@@ -31,8 +31,8 @@ from absl import app, flags
 
 from fastbert_tf import FastBertConfig
 from fastbert_tf.commands.launch import launch
-from fastbert_tf.evaluation.table import format_table
-from fastbert_tf.files.atomic_file import check_output_file
+from fastbert_tf.evaluation import format_table
+from fastbert_tf.files import check_output_file
 
 from ..benchmarks.open_loop import ENGINES
 from ..benchmarks.options import BenchmarkOptions

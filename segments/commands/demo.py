@@ -22,8 +22,8 @@ from absl import app, flags, logging
 
 from fastbert_tf import checkpoints
 from fastbert_tf.commands.launch import launch
-from fastbert_tf.evaluation.curve import check_can_plot
-from fastbert_tf.training.stages import TrainingSettings
+from fastbert_tf.evaluation import check_can_plot
+from fastbert_tf.training import TrainingSettings
 
 from ..demo import encoder as minilm
 from ..demo.corpus import PACKAGES, Row

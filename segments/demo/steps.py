@@ -13,21 +13,11 @@ import tensorflow as tf
 
 from fastbert_tf import FastBertClassifier, TextPreprocessor, load_dataset
 from fastbert_tf.checkpoints import read_manifest
-from fastbert_tf.data.tables import TableReader
-from fastbert_tf.evaluation.curve import plot_trade_off
-from fastbert_tf.evaluation.reports import (
-    ExitReport,
-    SpeedReport,
-    collect_exits,
-    evaluate_exits,
-    evaluate_speeds,
-)
-from fastbert_tf.evaluation.table import format_table
-from fastbert_tf.training.stages import (
-    TrainingSettings,
-    distill_students,
-    train_backbone,
-)
+from fastbert_tf.data import TableReader
+from fastbert_tf.evaluation import plot_trade_off
+from fastbert_tf.evaluation import ExitReport, SpeedReport, collect_exits, evaluate_exits, evaluate_speeds
+from fastbert_tf.evaluation import format_table
+from fastbert_tf.training import TrainingSettings, distill_students, train_backbone
 
 from ..building import build_segments
 from .corpus import PACKAGES, SPLITS, Row, make_corpus, source_folders, write_corpus

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from fastbert_tf.inputs import INPUT_NAMES
+from fastbert_tf import INPUT_NAMES
 
 from ..compaction import Compaction, Rows
 from ..scheduler import Plan

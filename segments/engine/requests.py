@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fastbert_tf import ExitResult, FastBertConfig
-from fastbert_tf.inputs import INPUT_NAMES
+from fastbert_tf import INPUT_NAMES, ExitResult, FastBertConfig
 
 from ..answers import Answers
 from ..buckets import bucket_lengths, cut

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from fastbert_tf.inputs import INPUT_NAMES
+from fastbert_tf import INPUT_NAMES
 
 from ..buckets import bucket_lengths
 from ..compaction import Compaction, Rows

@@ -12,6 +12,7 @@ import pytest
 import tensorflow as tf
 
 from fastbert_tf import FastBertClassifier
+from fastbert_tf.training.replicas import on_replicas
 from tests.fastbert_tf.training.replicated_training import train_both_stages
 from tests.tiny_models import random_model, tiny_config, toy_dataset, toy_rows
 from tests.tolerances import tolerance
@@ -89,11 +90,21 @@ def mirrored_model(**changes: int) -> FastBertClassifier:
 
 
 def test_arrays_are_refused_under_a_strategy() -> None:
-    with pytest.raises(TypeError, match=r"`tf.data.Dataset` .*: dict"):
-        mirrored_model().evaluate(*toy_rows(4), verbose=0)
+    model = mirrored_model()
+    with on_replicas(model):
+        with pytest.raises(TypeError, match=r"`tf.data.Dataset` .*: dict"):
+            model.evaluate(*toy_rows(4), verbose=0)
+
+
+def test_a_model_is_plain_keras_again_afterwards() -> None:
+    model = mirrored_model()
+    with on_replicas(model):
+        assert type(model) is not FastBertClassifier
+    assert type(model) is FastBertClassifier
 
 
 def test_many_steps_at_once_are_refused_under_a_strategy() -> None:
     model = mirrored_model(steps_per_execution=2)
-    with pytest.raises(ValueError, match="steps_per_execution=2"):
-        model.evaluate(toy_dataset(4), verbose=0)
+    with on_replicas(model):
+        with pytest.raises(ValueError, match="steps_per_execution=2"):
+            model.evaluate(toy_dataset(4), verbose=0)

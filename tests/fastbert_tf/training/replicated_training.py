@@ -1,7 +1,7 @@
 """Both stages on uneven batches, on the devices that a strategy names.
 
-As a program, `python -m tests.fastbert_tf.training.replicated_training STRATEGY PATH`,
-it has two logical CPUs and leaves weights and histories in PATH, an `.npz`.
+Run as a program with the arguments STRATEGY PATH, it has two logical CPUs and
+leaves weights and histories in PATH, an `.npz`.
 """
 
 import itertools
@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from fastbert_tf import FastBertClassifier
+from fastbert_tf.training.replicas import on_replicas
 from fastbert_tf.training.stages import (
     TrainingSettings,
     distill_students,
@@ -83,7 +84,8 @@ def descend(
             metrics=["accuracy"],
             run_eagerly=True,
         )
-    return model.fit(train, shuffle=False, verbose=0).history
+    with on_replicas(model):
+        return model.fit(train, shuffle=False, verbose=0).history
 
 
 def main(name: str, path: str) -> None:
