@@ -1,5 +1,6 @@
 """The run time: segments M0..M11 and the drivers that run them."""
 
+from .backends.precision import PRECISIONS, check_precision, compute_dtype
 from .buckets import bucket_lengths, cut, row_lengths
 from .building import (
     Parts,
@@ -22,7 +23,6 @@ from .openvino_segments import (
 from .planning import plan_segments
 from .pooled_driver import PooledDriver
 from .pooled_graph import Outputs, PooledNetwork, Pools
-from .precision import PRECISIONS, check_precision, compute_dtype
 from .segment import Segment, segment_name
 from .segment_plan import SegmentPlan
 from .single_graph import SingleGraphDriver

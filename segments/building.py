@@ -16,7 +16,7 @@ from fastbert_tf import (
     normalized_entropy,
 )
 
-from .precision import check_precision, in_precision
+from .backends.precision import check_precision, in_precision
 from .segment import LATER_NAMES, Segment
 from .segment_plan import SegmentPlan
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from ..precision import processor_instructions
+from ..backends.precision import processor_instructions
 
 _PACKAGES = (
     "tensorflow",

@@ -34,6 +34,7 @@ from fastbert_tf.commands.launch import launch
 from fastbert_tf.evaluation import format_table
 from fastbert_tf.files import check_output_file
 
+from ..backends.precision import PRECISIONS
 from ..benchmarks.open_loop import ENGINES
 from ..benchmarks.options import BenchmarkOptions
 from ..benchmarks.peers import PEERS
@@ -41,7 +42,6 @@ from ..benchmarks.records import write_records
 from ..benchmarks.runs import SCENARIOS, run_benchmark
 from ..benchmarks.tables import columns_of
 from ..benchmarks.variants import DRIVERS
-from ..precision import PRECISIONS
 
 _EXAMPLES = dict.fromkeys(
     ("batch_sizes", "static_blocks", "lengths", "official_threads"),

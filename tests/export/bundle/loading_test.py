@@ -69,7 +69,8 @@ def test_a_bundle_equals_the_segments_in_memory_bit_for_bit(
 ) -> None:
     """Also on the other kind of processor than it was made on."""
     monkeypatch.setattr(
-        "fastbert_tf.segments.precision.has_bfloat16", lambda: has_bfloat16
+        "fastbert_tf.segments.backends.precision.has_bfloat16",
+        lambda: has_bfloat16,
     )
     ours = Driver(load_segments(bundles[precision]))
     theirs = Driver(build_segments(models[1], precision))

@@ -6,16 +6,16 @@ import tensorflow as tf
 
 from fastbert_tf import FastBertClassifier
 from fastbert_tf.layers import Block
-from fastbert_tf.segments import Driver, build_segments, precision
-from fastbert_tf.segments.precision import (
+from fastbert_tf.segments import Driver, build_segments
+from fastbert_tf.segments.backends import precision
+from fastbert_tf.segments.backends.precision import (
     check_precision,
     compute_dtype,
     in_precision,
     processor_instructions,
 )
-
-from ..tiny_models import tiny_config, tiny_inputs
-from ..tolerances import tolerance
+from tests.tiny_models import tiny_config, tiny_inputs
+from tests.tolerances import tolerance
 
 
 @pytest.fixture(scope="module")

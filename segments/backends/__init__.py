@@ -1,0 +1,1 @@
+"""What computes a segment: TensorFlow's graphs, OpenVINO's networks."""
