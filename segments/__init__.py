@@ -1,14 +1,14 @@
 """The run time: segments M0..M11 and the drivers that run them."""
 
-from .backends.precision import PRECISIONS, check_precision, compute_dtype
-from .buckets import bucket_lengths, cut, row_lengths
-from .building import (
+from .backends.building import (
     Parts,
     build_segments,
     network_parts,
     segment_signature,
     with_weights,
 )
+from .backends.precision import PRECISIONS, check_precision, compute_dtype
+from .buckets import bucket_lengths, cut, row_lengths
 from .choosing import for_latency, for_throughput
 from .costs import CostTable, measure_costs
 from .driver import Driver

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastbert_tf import FastBertClassifier
 
-from .building import build_segments
+from .backends.building import build_segments
 from .pooled_driver import PooledDriver
 from .segment_plan import SegmentPlan
 from .single_graph import SingleGraphDriver

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from fastbert_tf import FastBertClassifier, FastBertConfig
 
-from .building import Parts, frozen_function, network_parts
+from .backends.building import Parts, frozen_function, network_parts
 from .segment import Segment
 from .segment_plan import SegmentPlan
 

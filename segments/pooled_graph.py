@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from fastbert_tf import FastBertConfig
 
-from .building import Parts, with_weights
+from .backends.building import Parts, with_weights
 
 # Positions a pool may have. On AG News (45 to 64 tokens of 64) a step at 48
 # made no caller faster, and eight callers 19 % slower than one pool of 64: they

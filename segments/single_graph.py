@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from fastbert_tf import INPUT_NAMES, ExitResult, FastBertClassifier
 
-from .building import Parts, frozen_function, network_parts
+from .backends.building import Parts, frozen_function, network_parts
 from .segment_plan import SegmentPlan
 from .step import CheckedRows
 

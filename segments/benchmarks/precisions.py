@@ -9,7 +9,7 @@ import numpy as np
 
 from fastbert_tf import simulate_exits
 
-from ..building import build_segments
+from ..backends.building import build_segments
 from .variants import Batches
 from .workload import Setting, Workload
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..building import build_segments
+from ..backends.building import build_segments
 from ..costs import measure_costs
 from ..pooled_driver import PooledDriver
 from .endurance import run_endurance

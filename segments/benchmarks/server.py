@@ -13,8 +13,8 @@ import numpy as np
 
 from fastbert_tf import ExitResult
 
+from ..backends.building import build_static
 from ..buckets import cut
-from ..building import build_static
 from ..text_classifier import AnyDriver
 from .http_model import HttpModel
 from .open_loop import (

@@ -11,8 +11,8 @@ import numpy as np
 from fastbert_tf import INPUT_NAMES, FastBertClassifier
 from fastbert_tf.evaluation import count_flops
 
+from ..backends.building import build_segments, build_static
 from ..backends.precision import compute_dtype
-from ..building import build_segments, build_static
 from ..driver import Driver
 from ..step import SMALLEST_SPEED
 from ..timing import time_in_turn

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..building import build_static
+from ..backends.building import build_static
 from .peers import build_peer
 from .variants import FULL_DEPTH, Batches, Builder, Inputs
 from .workload import Setting, Workload

@@ -11,8 +11,8 @@ import numpy as np
 
 from fastbert_tf import ExitResult, FastBertClassifier
 
+from ..backends.building import build_segments, build_static
 from ..buckets import bucket_lengths, cut, row_lengths
-from ..building import build_segments, build_static
 from ..driver import Driver
 from ..openvino_segments import build_openvino_segments
 from ..pooled_driver import PooledDriver

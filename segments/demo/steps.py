@@ -19,7 +19,7 @@ from fastbert_tf.evaluation import ExitReport, SpeedReport, collect_exits, evalu
 from fastbert_tf.evaluation import format_table
 from fastbert_tf.training import TrainingSettings, distill_students, train_backbone
 
-from ..building import build_segments
+from ..backends.building import build_segments
 from .corpus import PACKAGES, SPLITS, Row, make_corpus, source_folders, write_corpus
 from .encoder import NUM_LAYERS, encoder_folder
 from ..driver import Driver

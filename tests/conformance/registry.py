@@ -30,7 +30,7 @@ from fastbert_tf.segments import (
     SingleGraphDriver,
     build_segments,
 )
-from fastbert_tf.segments.building import network_parts
+from fastbert_tf.segments.backends.building import network_parts
 from fastbert_tf.segments.pooled_graph import PooledNetwork, Pools
 from fastbert_tf.training.optimization import LinearWarmupDecay
 

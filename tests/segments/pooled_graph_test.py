@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from fastbert_tf import FastBertClassifier, simulate_exits
 from fastbert_tf.segments import SegmentPlan
-from fastbert_tf.segments.building import network_parts
+from fastbert_tf.segments.backends.building import network_parts
 from fastbert_tf.segments.pooled_graph import PooledNetwork, Pools, ladder
 from tests.segments.driver_test import settled
 from tests.tiny_models import random_model, take, tiny_inputs

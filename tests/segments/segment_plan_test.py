@@ -3,7 +3,7 @@ import pytest
 
 from fastbert_tf import FastBertClassifier
 from fastbert_tf.segments import Driver, SegmentPlan, build_segments
-from fastbert_tf.segments.building import build_static
+from fastbert_tf.segments.backends.building import build_static
 
 from ..tiny_models import tiny_inputs
 from ..tolerances import tolerance

@@ -16,9 +16,9 @@ from fastbert_tf import (
     normalized_entropy,
 )
 
-from .backends.precision import check_precision, in_precision
-from .segment import LATER_NAMES, Segment
-from .segment_plan import SegmentPlan
+from ..segment import LATER_NAMES, Segment
+from ..segment_plan import SegmentPlan
+from .precision import check_precision, in_precision
 
 
 def build_segments(
