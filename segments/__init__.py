@@ -7,19 +7,19 @@ from .backends.building import (
     segment_signature,
     with_weights,
 )
-from .backends.precision import PRECISIONS, check_precision, compute_dtype
-from .buckets import bucket_lengths, cut, row_lengths
-from .choosing import for_latency, for_throughput
-from .costs import CostTable, measure_costs
-from .driver import Driver
-from .engine.pooled_engine import PooledEngine
-from .openvino_segments import (
+from .backends.openvino_segments import (
     OpenVinoSegment,
     convert_segment,
     halve_weights,
     imported_openvino,
     openvino_parts,
 )
+from .backends.precision import PRECISIONS, check_precision, compute_dtype
+from .buckets import bucket_lengths, cut, row_lengths
+from .choosing import for_latency, for_throughput
+from .costs import CostTable, measure_costs
+from .driver import Driver
+from .engine.pooled_engine import PooledEngine
 from .planning import plan_segments
 from .pooled_driver import PooledDriver
 from .pooled_graph import Outputs, PooledNetwork, Pools

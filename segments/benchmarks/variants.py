@@ -12,9 +12,9 @@ import numpy as np
 from fastbert_tf import ExitResult, FastBertClassifier
 
 from ..backends.building import build_segments, build_static
+from ..backends.openvino_segments import build_openvino_segments
 from ..buckets import bucket_lengths, cut, row_lengths
 from ..driver import Driver
-from ..openvino_segments import build_openvino_segments
 from ..pooled_driver import PooledDriver
 from ..segment import Segment
 from ..segment_plan import SegmentPlan

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from fastbert_tf.segments.backends.openvino_segments import OpenVinoSegment
 from fastbert_tf.segments.benchmarks.open_loop import (
     ENGINES,
     OpenLoop,
@@ -13,7 +14,6 @@ from fastbert_tf.segments.benchmarks.open_loop import (
 from fastbert_tf.segments.benchmarks.server import ServerOptions, run_server
 from fastbert_tf.segments.benchmarks.variants import Builder
 from fastbert_tf.segments.benchmarks.workload import Workload, forced_workload
-from fastbert_tf.segments.openvino_segments import OpenVinoSegment
 
 from ...tiny_models import NUM_BLOCKS, tiny_config
 

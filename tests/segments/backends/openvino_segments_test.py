@@ -17,18 +17,17 @@ from fastbert_tf.segments import (
     SegmentPlan,
     build_segments,
 )
-from fastbert_tf.segments.engine.pooled_engine import PooledEngine
-from fastbert_tf.segments.openvino_segments import (
+from fastbert_tf.segments.backends.openvino_segments import (
     OpenVinoSegment,
     build_openvino_segments,
     convert_segment,
     halve_weights,
     openvino_parts,
 )
-
-from ..tiny_models import NUM_BLOCKS, random_model, tiny_inputs
-from .driver_test import assert_equal, settled
-from .segment_test import run_all
+from fastbert_tf.segments.engine.pooled_engine import PooledEngine
+from tests.segments.driver_test import assert_equal, settled
+from tests.segments.segment_test import run_all
+from tests.tiny_models import NUM_BLOCKS, random_model, tiny_inputs
 
 pytest.importorskip("openvino", reason="OpenVINO is not installed")
 

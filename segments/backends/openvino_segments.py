@@ -16,9 +16,9 @@ import tensorflow as tf
 
 from fastbert_tf import FastBertClassifier, FastBertConfig
 
-from .backends.building import Parts, frozen_function, network_parts
-from .segment import Segment
-from .segment_plan import SegmentPlan
+from ..segment import Segment
+from ..segment_plan import SegmentPlan
+from .building import Parts, frozen_function, network_parts
 
 OUTPUTS = ("hidden_states", "logits", "uncertainty")
 # Smaller constants are not weights, or save nothing.
