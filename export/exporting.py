@@ -15,13 +15,12 @@ import tensorflow as tf
 from fastbert_tf import FastBertClassifier, TextPreprocessor, check_preprocessor
 from fastbert_tf.checkpoints import check_finite, check_labels, check_writable
 from fastbert_tf.files import read_json, replaced_folder
-from fastbert_tf.segments import (
-    SegmentPlan,
+from fastbert_tf.segments import SegmentPlan, segment_name
+from fastbert_tf.segments.backends import (
     check_precision,
     imported_openvino,
     network_parts,
     openvino_parts,
-    segment_name,
 )
 
 from .bundle.layout import OPENVINO, SAVED_MODEL, Layout

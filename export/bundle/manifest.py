@@ -15,12 +15,8 @@ from fastbert_tf.files import (
     require_file,
     to_text,
 )
-from fastbert_tf.segments import (
-    SegmentPlan,
-    check_precision,
-    segment_name,
-    segment_signature,
-)
+from fastbert_tf.segments import SegmentPlan, segment_name
+from fastbert_tf.segments.backends import check_precision, segment_signature
 from fastbert_tf.text import FILE_NAME as TABLE_FILE
 from fastbert_tf.text import VOCABULARY_FILE, check_settings
 

@@ -8,10 +8,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 from fastbert_tf import FastBertConfig
-from fastbert_tf.segments import (
+from fastbert_tf.segments import Segment
+from fastbert_tf.segments.backends import (
     OpenVinoSegment,
     Parts,
-    Segment,
     convert_segment,
     halve_weights,
     imported_openvino,

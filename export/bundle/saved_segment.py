@@ -10,9 +10,9 @@ import tensorflow as tf
 
 from fastbert_tf import FastBertConfig
 from fastbert_tf.checkpoints import EXIT_PREFIX, listed, variable_shapes
-from fastbert_tf.segments import (
+from fastbert_tf.segments import Segment
+from fastbert_tf.segments.backends import (
     Parts,
-    Segment,
     compute_dtype,
     segment_signature,
     with_weights,

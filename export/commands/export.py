@@ -17,7 +17,8 @@ from absl import app, flags
 from fastbert_tf import FastBertClassifier, TextPreprocessor
 from fastbert_tf.checkpoints import read_manifest
 from fastbert_tf.commands.launch import launch
-from fastbert_tf.segments import PRECISIONS, SegmentPlan
+from fastbert_tf.segments import SegmentPlan
+from fastbert_tf.segments.backends import PRECISIONS
 
 from ..bundle.layout import FORMATS, SAVED_MODEL, Layout
 from ..bundle.manifest import BundleManifest, Usage

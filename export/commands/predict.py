@@ -33,12 +33,12 @@ from fastbert_tf.commands.launch import launch
 from fastbert_tf.data import TableReader
 from fastbert_tf.files import check_output_file, replaced_file
 from fastbert_tf.segments import (
-    PRECISIONS,
     PooledDriver,
     Prediction,
     for_throughput,
     predict_texts,
 )
+from fastbert_tf.segments.backends import PRECISIONS
 
 from ..answer_json import records
 from ..bundle.loading import load_preprocessor, load_segments

@@ -15,7 +15,8 @@ from fastbert_tf import (
     FastBertConfig,
     TextPreprocessor,
 )
-from fastbert_tf.segments import Outputs, Parts, PooledNetwork, Pools
+from fastbert_tf.segments import Outputs, PooledNetwork, Pools
+from fastbert_tf.segments.backends import Parts
 
 from ..bundle.manifest import Usage
 from ..bundle.serving_signatures import (
