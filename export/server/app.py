@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import functools
 import importlib.metadata
 import importlib.resources
 import json
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -17,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from . import metadata, open_inference, tensorflow_serving
 from .errors import RequestError, brief, log_failure, overloaded, refuse
@@ -62,8 +59,7 @@ def create_app(
     app.state.intake = Intake(
         limits.max_body_bytes, limits.max_bodies, limits.body_seconds
     )
-    served = _unless_crowded(app, service, is_crowded)
-    return functools.partial(_within, limits.send_seconds, served)
+    return _unless_crowded(app, service, is_crowded)
 
 
 def _routes() -> list[Route]:
@@ -100,16 +96,19 @@ async def _page(request: Request, service: Service) -> Response:
 async def _explain(request: Request, service: Service) -> Response:
     service.check_warm()
     body = await request.app.state.intake.read(request, JSON)
+    query = await service.workers.call(_read_text, body)
+    content = await until_gone(request, service.explain(query))
+    return JSONResponse(content)
 
-    def read() -> Query:
-        content = read_json(body)
-        check_known("field", content, ("text", "text_b"))
-        if "text" not in content:
-            refuse("The field `text` is missing.")
-        pairs = [content["text_b"]] if "text_b" in content else None
-        return Query([content["text"]], pairs)
 
-    return JSONResponse(await until_gone(request, service.explain(read)))
+def _read_text(body: bytes) -> Query:
+    """The one text, or pair, that the page asks about."""
+    content = read_json(body)
+    check_known("field", content, ("text", "text_b"))
+    if "text" not in content:
+        refuse("The field `text` is missing.")
+    pairs = [content["text_b"]] if "text_b" in content else None
+    return Query([content["text"]], pairs)
 
 
 async def _metrics(request: Request, service: Service) -> Response:
@@ -179,13 +178,13 @@ async def _answer(
     types: tuple[str, ...],
     read: Callable[[bytes], tuple[Query, Any]],
 ) -> Response:
-    """The answer to a query, in the form that `read` gives beside it."""
-    arrived = time.monotonic()
+    """The answer to a body, in the form that `read` finds it asks for."""
+    arrived = service.clock()
     _check_model(request, service)
     service.check_warm()
     body = await request.app.state.intake.read(request, types)
-    work = service.answer(functools.partial(read, body), arrived)
-    reply, form = await until_gone(request, work)
+    query, form = await service.workers.call(read, body)
+    reply = await until_gone(request, service.answer(query, arrived))
     model = service.model
     content, headers = form.write(reply, model.name, model.version)
     return Response(content, headers=headers)
@@ -253,22 +252,6 @@ def _unless_crowded(
         await response(scope, receive, send)
 
     return answer
-
-
-async def _within(
-    seconds: float, app: ASGIApp, scope: Scope, receive: Receive, send: Send
-) -> None:
-    """Runs the application, giving up on clients that do not read.
-
-    uvicorn closes the connection of a response that has not been finished.
-    """
-
-    async def send_in_time(message: Message) -> None:
-        async with asyncio.timeout(seconds):
-            await send(message)
-
-    with contextlib.suppress(TimeoutError):
-        await app(scope, receive, send_in_time)
 
 
 @contextlib.asynccontextmanager

@@ -1,4 +1,4 @@
-"""HTTP connections: none is held open by sending nothing, none is logged."""
+"""HTTP connections that close on clients too slow to send or to read."""
 
 from __future__ import annotations
 
@@ -10,34 +10,53 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 
-def timed_protocol(seconds: float) -> type[H11Protocol]:
-    """`TimedProtocol` with a time.
+def timed_protocol(
+    header_seconds: float, send_seconds: float
+) -> type[H11Protocol]:
+    """`TimedProtocol` with its times.
 
     Args:
-        seconds: float, from the connection, or from the first byte of a later
-            request, to the end of the head.
+        header_seconds: float, from the connection, or from the first byte of
+            a later request, to the end of the head.
+        send_seconds: float, for the client to take what has been sent.
     """
-    return type("Timed", (TimedProtocol,), {"header_seconds": seconds})
+    times = {"header_seconds": header_seconds, "send_seconds": send_seconds}
+    return type("Timed", (TimedProtocol,), times)
 
 
 class TimedProtocol(H11Protocol):
-    """uvicorn's protocol, closing where the head of a request is late.
+    """uvicorn's protocol, with times for sending a head and for reading.
 
-    uvicorn has a time for the next request on a connection to begin, but
-    none for the first, and none for a head that has begun. A subclass says
-    how long it may take.
+    uvicorn has a time for the next request on a connection to begin, but none
+    for the first, none for a head that has begun, and none for an answer to
+    be read: a client that reads nothing would keep its connection, and the
+    answer in memory, for ever. Nothing is logged: paths are of clients.
     """
 
     header_seconds: float
+    send_seconds: float
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self.access_log = False  # Paths are of clients.
+        self.access_log = False
         self._timer = None
+        self._send_timer = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
+        # Writing counts as paused as soon as anything waits to be taken.
+        transport.set_write_buffer_limits(high=0)
         self._watch()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._send_timer = self.loop.call_later(
+            self.send_seconds, self.transport.abort
+        )
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop_send_timer()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -45,6 +64,7 @@ class TimedProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
+        self._stop_send_timer()
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
@@ -79,6 +99,11 @@ class TimedProtocol(H11Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _stop_send_timer(self) -> None:
+        if self._send_timer is not None:
+            self._send_timer.cancel()
+            self._send_timer = None
 
     def _close(self) -> None:
         self._timer = None

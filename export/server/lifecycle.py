@@ -58,7 +58,7 @@ class Server(uvicorn.Server):
         limits = service.limits
         config = uvicorn.Config(
             create_app(service, self._life, self._is_crowded),
-            http=timed_protocol(limits.header_seconds),
+            http=timed_protocol(limits.header_seconds, limits.send_seconds),
             interface="asgi3",
             ws="none",
             lifespan="on",

@@ -15,12 +15,12 @@ class Limits:
         max_enqueued_rows: int, inside the engine at once.
         max_body_bytes: int, of one request.
         max_bodies: int, bodies of that size that may be held at once.
-        max_waiting_requests: int, whose texts are being encoded or wait for
-            that.
+        max_waiting_requests: int, that are being parsed or encoded, or wait
+            for that.
         max_connections: int, open at once.
         header_seconds: float, for sending the head of a request.
         body_seconds: float, for sending its body.
-        send_seconds: float, for taking a part of the answer.
+        send_seconds: float, for taking what was sent of the answer.
         drain_seconds: int, for answering what is inside before leaving.
     """
 

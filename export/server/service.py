@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from fastbert_tf.segments.engine import (
     DeadlineExceeded,
     Overloaded,
@@ -34,6 +36,9 @@ class Service:
         engine: `PooledEngine` over the same segments.
         metrics: `Metrics`, the engine's observer.
         limits: `Limits`.
+        clock: function that gives seconds, of arrivals and deadlines.
+
+    `workers` are the threads on which bodies are parsed and texts encoded.
     """
 
     def __init__(
@@ -42,14 +47,16 @@ class Service:
         engine: PooledEngine,
         metrics: Metrics,
         limits: Limits,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.model = model
         self.engine = engine
         self.metrics = metrics
         self.limits = limits
+        self.clock = clock
         self.is_draining = False
         waiting = limits.max_waiting_requests
-        self._readers = Workers(2, waiting, "encode")
+        self.workers = Workers(2, waiting, "encode")
         self._explainers = Workers(1, 4, "explain")
         metrics.watch_pools(lambda: engine.pool_sizes)
 
@@ -70,23 +77,21 @@ class Service:
         if not self.engine.is_ready:
             raise overloaded("The model is not warm yet.", _SECONDS_TO_WARM)
 
-    async def answer(
-        self, read: Callable[[], tuple[Query, Any]], arrived: float
-    ) -> tuple[Columns, Any]:
-        """The outputs of a query, and what `read` gave beside it.
+    async def answer(self, query: Query, arrived: float) -> Columns:
+        """The outputs of every row of a query.
 
         If the caller is cancelled, the rows leave the engine.
 
         Args:
-            read: gives the query; run on a thread.
-            arrived: float, `time.monotonic()` when the request came.
+            query: `Query`.
+            arrived: float, when the request came, by `clock`.
 
         Raises:
             RequestError: it gets no answer.
         """
         try:
-            query, extra, inputs, truncated = await self._readers.call(
-                self._encode, read, arrived
+            inputs, truncated = await self.workers.call(
+                self._encode, query, arrived
             )
             speed = query.speed
             if speed is None:
@@ -105,12 +110,11 @@ class Service:
             log_failure(error.__cause__ or error)
             raise RequestError(500, "A segment failed on the rows.") from error
         names = self.model.label_names
-        reply = columns(answer.result, answer.is_late, truncated, names)
-        return reply, extra
+        return columns(answer.result, answer.is_late, truncated, names)
 
-    async def explain(self, read: Callable[[], Query]) -> dict[str, Any]:
+    async def explain(self, query: Query) -> dict[str, Any]:
         """What every exit says of one text; see `explain`."""
-        return await self._explainers.call(lambda: explain(self.model, read()))
+        return await self._explainers.call(explain, self.model, query)
 
     def warm_up(self) -> None:
         """Runs all that requests may need."""
@@ -125,7 +129,7 @@ class Service:
     def stop(self) -> None:
         """Answers what is inside, and ends the threads."""
         self.engine.stop(self.limits.drain_seconds)
-        self._readers.stop()
+        self.workers.stop()
         self._explainers.stop()
 
     def _seconds_left(self, query: Query, arrived: float) -> float | None:
@@ -135,16 +139,15 @@ class Service:
             left = self.limits.deadline_seconds
         if left is None:
             return None
-        left -= time.monotonic() - arrived
+        left -= self.clock() - arrived
         if left <= 0:
             self.metrics.rejected("deadline")
             raise _expired()
         return left
 
     def _encode(
-        self, read: Callable[[], tuple[Query, Any]], arrived: float
-    ) -> tuple:
-        query, extra = read()
+        self, query: Query, arrived: float
+    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
         limit = self.limits.max_enqueued_rows
         if len(query.texts) > limit:
             raise RequestError(
@@ -153,9 +156,8 @@ class Service:
                 f"{len(query.texts)}. Send them in parts.",
             )
         # Encoding takes longer than refusing, and is for nothing then.
-        if query.texts:
-            self.engine.check_deadline(self._seconds_left(query, arrived))
-        return query, extra, *self.model.encode(query)
+        self.engine.check_deadline(self._seconds_left(query, arrived))
+        return self.model.encode(query)
 
 
 def _expired() -> RequestError:

@@ -92,7 +92,7 @@ def ready_url(started: subprocess.Popen) -> str:
         assert started.poll() is None
         return httpx.get(f"{url}/v2/health/ready").status_code == 200
 
-    wait_until(is_ready, 60)
+    wait_until(is_ready)
     return url
 
 

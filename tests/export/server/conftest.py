@@ -1,12 +1,18 @@
-"""The bundle of the tiny model behind the application and a live server."""
+"""The bundle of the tiny model behind the application and a live server.
+
+No test measures time: the service's clock stands still unless a test moves
+it, and what is waited for is waited for as long as it takes.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import pathlib
+import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -18,7 +24,9 @@ from fastbert_tf.export.server.metrics import Metrics
 from fastbert_tf.export.server.served_model import ServedModel
 from fastbert_tf.export.server.service import Service
 
-from .fake_engine import FakeEngine
+from .fake_engine import FOREVER, FakeEngine
+
+PREDICT = "/v1/models/fastbert:predict"
 
 
 @pytest.fixture(scope="session")
@@ -33,12 +41,15 @@ def service(served_model: ServedModel) -> Service:
 
 
 def make_service(
-    model: ServedModel, limits: Limits, engine_type: Any = FakeEngine
+    model: ServedModel,
+    limits: Limits,
+    engine_type: Any = FakeEngine,
+    clock: Callable[[], float] = lambda: 100.0,
 ) -> Service:
     """A service over an engine of that type, not yet started."""
     metrics = Metrics(model.manifest.segment_names, model.manifest.plan.exits)
     engine = engine_type(model.segments, observer=metrics)
-    return Service(model, engine, metrics, limits)
+    return Service(model, engine, metrics, limits, clock)
 
 
 @contextlib.contextmanager
@@ -59,19 +70,42 @@ def live(service: Service, wait: bool = True) -> Iterator[str]:
         yield address
     finally:
         server.should_exit = True
-        thread.join(20)
+        thread.join(FOREVER)
         assert not thread.is_alive()
 
 
-def wait_until(is_so: Any, seconds: float = 10.0) -> None:
-    end = time.monotonic() + seconds
+def wait_until(is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + FOREVER
     while not is_so():
-        assert time.monotonic() < end, "it did not happen in time"
+        assert time.monotonic() < end, "it does not happen"
         time.sleep(0.01)
 
 
 @pytest.fixture
 def client(service: Service) -> Iterator[httpx.Client]:
-    with live(service) as address:
-        with httpx.Client(base_url=f"http://{address}", timeout=20) as client:
-            yield client
+    with live(service) as address, client_of(address) as client:
+        yield client
+
+
+def client_of(address: str, **options: Any) -> httpx.Client:
+    """A client that waits as long as it takes."""
+    url = f"http://{address}"
+    return httpx.Client(base_url=url, timeout=FOREVER, **options)
+
+
+def connected(
+    client: httpx.Client, receive_bytes: int = 65536
+) -> socket.socket:
+    """A connection of one's own to the server of a client."""
+    connection = socket.socket()
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+    connection.settimeout(FOREVER)
+    connection.connect((client.base_url.host, client.base_url.port))
+    return connection
+
+
+def predict_request(texts: list[str]) -> bytes:
+    """A request of TensorFlow Serving's protocol, as it is sent."""
+    body = json.dumps({"instances": texts})
+    head = f"POST {PREDICT} HTTP/1.1\r\nHost: x\r\nContent-Length: "
+    return f"{head}{len(body)}\r\n\r\n{body}".encode()

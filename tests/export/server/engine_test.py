@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
+import dataclasses
 import functools
-import pathlib
-import statistics
-import time
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
 import httpx
 import pytest
@@ -19,179 +20,188 @@ from fastbert_tf.export.server.service import Service
 from fastbert_tf.segments import Driver
 from fastbert_tf.segments.engine.pooled_engine import PooledEngine
 
+from ...segments.engine.engine_parts import watched
 from ...tiny_texts import TEXTS
-from .conftest import live, make_service, wait_until
+from .conftest import (
+    FOREVER,
+    PREDICT,
+    client_of,
+    connected,
+    live,
+    make_service,
+    predict_request,
+    wait_until,
+)
 
-PREDICT = "/v1/models/fastbert:predict"
-INFER = "/v2/models/fastbert/infer"
-
-
-class Running(NamedTuple):
-    """A server over its engine, and where it is."""
-
-    service: Service
-    url: str
-
-
-@pytest.fixture
-def model(bundle: pathlib.Path) -> ServedModel:
-    """A model whose segments a test may spoil."""
-    return ServedModel.load(bundle)
+MAX_REQUESTS = 100
 
 
-@pytest.fixture
-def running(model: ServedModel) -> Iterator[Running]:
-    service = make_service(model, Limits(), PooledEngine)
+@contextlib.contextmanager
+def serving(service: Service) -> Iterator[httpx.Client]:
+    """A client of a server that runs meanwhile; of many threads."""
+    limits = httpx.Limits(max_connections=None)
     with live(service) as address:
-        yield Running(service, f"http://{address}")
+        with client_of(address, limits=limits) as client:
+            yield client
 
 
-def spoil(model: ServedModel, index: int, spoiled: Callable) -> None:
-    """Puts something before a segment's work."""
-    segment = model.segments[index]
-    for name in ("run", "advance"):
-        whole = getattr(segment, name)
-
-        def instead(*arguments: Any, whole: Any = whole, **named: Any) -> Any:
-            spoiled(*arguments)
-            return whole(*arguments, **named)
-
-        setattr(segment, name, instead)
+@contextlib.contextmanager
+def asked(
+    client: httpx.Client, requests: Sequence[Any]
+) -> Iterator[list[Future[httpx.Response]]]:
+    """The responses to requests that are sent all at once."""
+    with ThreadPoolExecutor(MAX_REQUESTS) as pool:
+        ask = functools.partial(pool.submit, client.post, PREDICT)
+        yield [ask(json=content) for content in requests]
 
 
-def total(url: str, name: str) -> float:
+def with_watch(
+    model: ServedModel, watch: Callable[[int, int], None]
+) -> ServedModel:
+    """The model, telling `watch` of every launch of its segments."""
+    segments = watched(model.segments, watch)
+    return dataclasses.replace(model, segments=segments)
+
+
+def total(client: httpx.Client, name: str) -> float:
     """A metric, summed over its labels."""
-    lines = httpx.get(f"{url}/metrics").text.splitlines()
+    lines = client.get("/metrics").text.splitlines()
     samples = [x for x in lines if x.startswith(f"fastbert_{name}{{")]
     return sum(float(sample.split()[-1]) for sample in samples)
 
 
-def pool_rows(url: str) -> float:
-    return total(url, "pool_rows")
+@pytest.fixture(scope="module")
+def client(served_model: ServedModel) -> Iterator[httpx.Client]:
+    with serving(make_service(served_model, Limits(), PooledEngine)) as client:
+        yield client
 
 
-def batch_rows(url: str) -> float:
-    return total(url, "batch_rows_total")
-
-
-async def ask_many(
-    url: str, requests: list[dict[str, Any]], pause: float = 0.0
-) -> list[tuple[httpx.Response, float]]:
-    """Responses with their seconds; a new one is sent after every pause."""
-    async with httpx.AsyncClient(base_url=url, timeout=30) as client:
-
-        async def ask(place: int, content: Any) -> tuple[Any, float]:
-            await asyncio.sleep(place * pause)
-            start = time.monotonic()
-            response = await client.post(PREDICT, json=content)
-            return response, time.monotonic() - start
-
-        asked = (ask(place, x) for place, x in enumerate(requests))
-        return await asyncio.gather(*asked)
-
-
-def test_many_at_once_get_what_they_would_get_alone(running: Running) -> None:
-    model = running.service.model
+def test_many_at_once_get_what_they_would_get_alone(
+    client: httpx.Client, served_model: ServedModel
+) -> None:
     speeds = [0.0, 0.3, 0.6, 1.0] * 10
-    rows = [
+    requests = [
         {"instances": [{"text": x, "speed": speed} for x in TEXTS]}
         for speed in speeds
     ]
-    responses = asyncio.run(ask_many(running.url, rows))
-    driver = Driver(model.segments)
-    inputs = model.preprocessor(TEXTS)
-    for (response, _), speed in zip(responses, speeds, strict=True):
+    with asked(client, requests) as responses:
+        answers = [x.result().json()["predictions"] for x in responses]
+    driver = Driver(served_model.segments)
+    inputs = served_model.preprocessor(TEXTS)
+    for rows, speed in zip(answers, speeds, strict=True):
         expected = driver.predict(inputs, speed)
-        predictions = response.json()["predictions"]
-        exits = [row["exit_index"] for row in predictions]
+        exits = [row["exit_index"] for row in rows]
         assert exits == expected.exit_index.tolist()
-        label_ids = [row["label_id"] for row in predictions]
+        label_ids = [row["label_id"] for row in rows]
         assert label_ids == expected.labels.tolist()
 
 
-def test_the_first_request_takes_what_others_take(running: Running) -> None:
-    content = {"instances": ["a good film"]}
-    with httpx.Client(base_url=running.url) as client:
-        client.get("/v2/health/live")  # Opens the connection.
-        seconds = []
-        for _ in range(30):
-            start = time.monotonic()
-            assert client.post(PREDICT, json=content).status_code == 200
-            seconds.append(time.monotonic() - start)
-    usual = max(statistics.median(seconds[1:]), max(seconds[1:]) / 2)
-    assert seconds[0] <= 2 * usual
+def test_a_deadline_that_cannot_be_kept_is_refused_without_work(
+    client: httpx.Client,
+) -> None:
+    before = total(client, "batch_rows_total")
+    content = {"instances": ["a"], "deadline_millis": 0}
+    assert client.post(PREDICT, json=content).status_code == 504
+    assert total(client, "batch_rows_total") == before
 
 
 def test_a_segment_that_raises_fails_those_rows_alone(
-    model: ServedModel,
+    served_model: ServedModel,
 ) -> None:
     is_broken = [False]
 
-    def break_down(*arguments: Any) -> None:
-        if is_broken[0]:
+    def break_down(place: int, num_rows: int) -> None:
+        if is_broken[0] and place == 1:
             raise ArithmeticError("a text, perhaps")
 
-    spoil(model, 1, break_down)
-    service = make_service(model, Limits(), PooledEngine)
+    model = with_watch(served_model, break_down)
     content = {"inputs": {"text": ["a"], "speed": 0.0}}
-    with live(service) as address:
-        url = f"http://{address}{PREDICT}"
+    with serving(make_service(model, Limits(), PooledEngine)) as client:
         is_broken[0] = True
-        response = httpx.post(url, json=content)
+        response = client.post(PREDICT, json=content)
         assert response.status_code == 500
         message = "A segment failed on the rows."
         assert response.json() == {"error": message}
         is_broken[0] = False
-        assert httpx.post(url, json=content).status_code == 200
+        assert client.post(PREDICT, json=content).status_code == 200
 
 
-def test_a_deadline_that_cannot_be_kept_is_refused_without_work(
-    running: Running,
-) -> None:
-    before = batch_rows(running.url)
-    content = {"instances": ["a"], "deadline_millis": 0}
-    response = httpx.post(running.url + PREDICT, json=content)
-    assert response.status_code == 504
-    assert batch_rows(running.url) == before
+class Device:
+    """A device on a clock of its own: a launch takes 20 ms of it.
+
+    `is_open` is an event that launches wait for.
+    """
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.is_open = threading.Event()
+        self.is_open.set()
+
+    def clock(self) -> float:
+        return self.now
+
+    def launch(self, place: int, num_rows: int) -> None:
+        assert self.is_open.wait(FOREVER)
+        self.now += 0.02
 
 
 @pytest.fixture
-def slow(model: ServedModel) -> Iterator[Running]:
-    """A server that can do fifty rows a second, and hold sixty."""
-    for index in range(2):
-        spoil(model, index, lambda *_: time.sleep(0.02))
-    limits = Limits(max_enqueued_rows=60)
+def device() -> Iterator[Device]:
+    device = Device()
+    yield device
+    device.is_open.set()
+
+
+@pytest.fixture
+def slow(served_model: ServedModel, device: Device) -> Iterator[httpx.Client]:
+    """Of a server that can do fifty rows a second, and hold sixty."""
+    model = with_watch(served_model, device.launch)
     engine_type = functools.partial(
-        PooledEngine, max_batch_size=2, max_enqueued_rows=60
+        PooledEngine,
+        max_batch_size=2,
+        max_enqueued_rows=60,
+        clock=device.clock,
     )
-    with live(make_service(model, limits, engine_type)) as address:
-        yield Running(None, f"http://{address}")
+    limits = Limits(max_enqueued_rows=60)
+    with serving(
+        make_service(model, limits, engine_type, device.clock)
+    ) as client:
+        yield client
 
 
 def test_ten_times_what_it_can_do_is_refused_and_it_recovers(
-    slow: Running,
+    slow: httpx.Client, device: Device
 ) -> None:
-    deep = {"inputs": {"text": ["a good film"] * 5, "speed": 0.0}}
-    content = deep | {"deadline_millis": 1000}
-    responses = asyncio.run(ask_many(slow.url, [content] * 200, 0.01))
-    accepted = [s for r, s in responses if r.status_code == 200]
-    refused = [r for r, _ in responses if r.status_code == 503]
-    expired = [r for r, _ in responses if r.status_code == 504]
-    assert len(accepted) + len(refused) + len(expired) == 200
-    assert len(refused) > 100
-    assert all(int(r.headers["Retry-After"]) >= 1 for r in refused)
-    assert len(accepted) > 5
-    assert len(expired) <= len(accepted) / 5
-    wait_until(lambda: pool_rows(slow.url) == 0, 5)
-    response = httpx.post(slow.url + PREDICT, json=content)
-    assert response.status_code == 200
+    deep = {"text": ["a good film"] * 5, "speed": 0.0}
+    content = {"inputs": deep, "deadline_millis": 1000}
+    device.is_open.clear()
+    with asked(slow, [content] * MAX_REQUESTS) as responses:
+        # Two rows are in the launch that waits for the device.
+        wait_until(
+            lambda: (
+                total(slow, "pool_rows") + 2
+                == 5 * sum(not x.done() for x in responses)
+            )
+        )
+        device.is_open.set()
+        responses = [x.result() for x in responses]
+    statuses = Counter(x.status_code for x in responses)
+    assert set(statuses) == {200, 503}
+    assert 3 <= statuses[200] <= 10
+    refused = [x for x in responses if x.status_code == 503]
+    assert all(int(x.headers["Retry-After"]) >= 1 for x in refused)
+    assert total(slow, "pool_rows") == 0
+    assert slow.post(PREDICT, json=content).status_code == 200
 
 
-def test_rows_of_clients_that_left_leave_the_pools(slow: Running) -> None:
-    content = {"inputs": {"text": ["a good film"] * 50, "speed": 0.0}}
-    before = batch_rows(slow.url)
-    with pytest.raises(httpx.ReadTimeout):
-        httpx.post(slow.url + PREDICT, json=content, timeout=0.2)
-    wait_until(lambda: pool_rows(slow.url) == 0, 5)
-    assert total(slow.url, "dropped_rows_total") == 50
-    assert batch_rows(slow.url) - before < 100  # Rows by segments.
+def test_rows_of_clients_that_left_leave_the_pools(
+    slow: httpx.Client, device: Device
+) -> None:
+    device.is_open.clear()
+    with connected(slow) as connection:
+        connection.sendall(predict_request(["a good film"] * 50))
+        wait_until(lambda: total(slow, "pool_rows") == 48)
+    wait_until(lambda: total(slow, "pool_rows") == 0)
+    device.is_open.set()
+    wait_until(lambda: total(slow, "dropped_rows_total") == 50)
+    assert total(slow, "batch_rows_total") == 2

@@ -12,6 +12,9 @@ import numpy as np
 from fastbert_tf.segments import Driver, Segment
 from fastbert_tf.segments.engine.pooled_engine import EngineAnswer
 
+# Seconds after which a test fails that waits for something; none takes them.
+FOREVER = 120.0
+
 
 class FakeEngine:
     """Answers by a `Driver`, one request after another.
@@ -34,6 +37,7 @@ class FakeEngine:
         self.error = None
         self.late = False
         self.hopeless = None
+        self.warmed_length = None
         self.submitted = []
         self.futures = []
         self._driver = Driver(segments)
@@ -44,7 +48,8 @@ class FakeEngine:
         assert not self.is_stopped
 
     def warm_up(self, sequence_length: int) -> None:
-        self.is_open.wait(10)
+        self.warmed_length = sequence_length
+        self.is_open.wait(FOREVER)
         self.is_ready = True
 
     def stop(self, timeout_seconds: float) -> None:
@@ -71,7 +76,7 @@ class FakeEngine:
         return future
 
     def _answer(self, future: Future, inputs: Any, speed: Any) -> None:
-        self.is_open.wait(10)
+        self.is_open.wait(FOREVER)
         if not future.set_running_or_notify_cancel():
             return
         result = self._driver.predict(inputs, speed)
