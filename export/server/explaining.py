@@ -8,14 +8,17 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from fastbert_tf import ExitResult, simulate_exits
-from fastbert_tf.evaluation import count_flops
+from fastbert_tf import ExitResult, ExitRule, simulate_exits
+from fastbert_tf.evaluation import FlopCounts, count_flops
 from fastbert_tf.segments import Segment, bucket_lengths, cut, row_lengths
 
 from ..answer_json import rounded
 from .query import Query
 from .reply import as_json
 from .served_model import ServedModel
+
+# Those that the page's slider has.
+_SPEEDS = np.linspace(0.0, 1.0, 101, dtype=np.float32)
 
 
 def explain(model: ServedModel, query: Query) -> dict[str, Any]:
@@ -27,16 +30,19 @@ def explain(model: ServedModel, query: Query) -> dict[str, Any]:
 
     Returns:
         dict for JSON: `labels`, `default_speed`, `num_blocks`, `length` (real
-        tokens), `truncated` and `exits`, one dict for every exit asked:
+        tokens), `truncated`; `exits`, one dict for every exit that there is:
         `exit_index`, `label_id` (-1 without an answer), `probabilities` (null
         then), `uncertainty` (null then), and `flops_speedup` against BERT at
-        full depth, for a row that leaves there.
+        full depth, for a row that leaves there; and `at_speed`, one dict for
+        each of the speeds 0, 0.01, ... 1: `place` in `exits` where the text
+        leaves, and the `flops_speedup` that it has then.
     """
     inputs, truncated = model.encode(query)
     length = int(row_lengths(inputs["padding_mask"])[0])
     exits = [segment.index for segment in model.segments]
     flops = count_flops(model.config, length)
-    asked = zip(exits, _results(model.segments, inputs, length), strict=True)
+    logits = _exit_logits(model.segments, inputs, length)
+    answers = (simulate_exits(logits[i : i + 1], 0.0) for i in exits)
     return {
         "labels": list(model.label_names),
         "default_speed": model.manifest.usage.speed,
@@ -44,27 +50,48 @@ def explain(model: ServedModel, query: Query) -> dict[str, Any]:
         "length": length,
         "truncated": bool(truncated[0]),
         "exits": [
-            _exit(i, result) | {"flops_speedup": _ratio(flops, i, exits)}
-            for i, result in asked
+            _exit(i, answer) | {"flops_speedup": _ratio(flops, i, exits)}
+            for i, answer in zip(exits, answers, strict=True)
         ],
+        "at_speed": _at_speeds(logits, exits, flops),
     }
 
 
-def _results(
+def _exit_logits(
     segments: Sequence[Segment], inputs: dict[str, np.ndarray], length: int
-) -> list[ExitResult]:
-    """The answer of each exit to the one row."""
-    positions = segments[0].config.max_position_embeddings
-    (bucket,) = bucket_lengths([length], positions)
+) -> np.ndarray:
+    """float32 `[L, 1, C]` of the one row, NaN where there is no exit."""
+    config = segments[0].config
+    (bucket,) = bucket_lengths([length], config.max_position_embeddings)
     inputs = cut(inputs, int(bucket))
     inputs = {name: tf.constant(x) for name, x in inputs.items()}
-    mask, states, results = inputs["padding_mask"], None, []
+    shape = (config.num_hidden_layers, 1, config.num_classes)
+    logits = np.full(shape, np.nan, np.float32)
+    mask, states = inputs["padding_mask"], None
     for segment in segments:
         arguments = (inputs,) if states is None else (states, mask)
         outputs = segment.run(*arguments)
         states = outputs["hidden_states"]
-        results.append(simulate_exits(outputs["logits"][None], 0.0))
-    return results
+        logits[segment.index] = outputs["logits"]
+    return logits
+
+
+def _at_speeds(
+    logits: np.ndarray, exits: Sequence[int], flops: FlopCounts
+) -> list[dict[str, Any]]:
+    """Where the text leaves at each of `_SPEEDS`, so that a page need not
+    know the rule."""
+    num_exits, num_rows = len(logits), len(_SPEEDS)
+    rule = ExitRule.of(_SPEEDS, num_exits, num_rows).only(exits)
+    result = simulate_exits(np.repeat(logits, num_rows, axis=1), rule)
+    spent = flops.leaving_at(result.exit_index, exits)
+    # Where no student is asked, none is paid.
+    spent = np.where(rule.may_leave, spent, flops.full_depth)
+    ratios = (flops.full_depth / spent).tolist()
+    return [
+        {"place": exits.index(i), "flops_speedup": rounded(ratio)}
+        for i, ratio in zip(result.exit_index.tolist(), ratios, strict=True)
+    ]
 
 
 def _exit(exit_index: int, result: ExitResult) -> dict[str, Any]:

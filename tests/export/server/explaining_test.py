@@ -42,6 +42,20 @@ def test_flops_are_those_of_a_row_that_leaves_there(
     assert last < 1 < first
 
 
+def test_the_page_is_told_where_the_text_leaves_at_every_speed(
+    served_model: ServedModel, models: list[FastBertClassifier]
+) -> None:
+    text = "a very good film . one two three four"
+    seen = explain(served_model, Query([text]))
+    logits = models[1].exit_logits(served_model.preprocessor([text])).numpy()
+    speeds = np.linspace(0, 1, 101, dtype=np.float32)
+    assert len(seen["at_speed"]) == 101
+    for speed, step in zip(speeds, seen["at_speed"], strict=True):
+        expected = simulate_exits(logits, speed).exit_index[0]
+        assert seen["exits"][step["place"]]["exit_index"] == expected
+    assert seen["at_speed"][0]["flops_speedup"] == 1.0
+
+
 def test_a_text_alone_has_no_second(served_model: ServedModel) -> None:
     with pytest.raises(RequestError, match="text_b"):
         explain(served_model, Query(["a"], ["b"]))
