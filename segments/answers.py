@@ -9,6 +9,9 @@ import numpy as np
 
 from fastbert_tf import ExitResult, FastBertConfig
 
+# Of a row that has no answer yet; -1 is the exit before block 0.
+_NONE = -2
+
 
 class Answers:
     """A place for the answer of each of B rows.
@@ -21,7 +24,7 @@ class Answers:
     def __init__(self, num_rows: int, config: FastBertConfig) -> None:
         self._logits = np.empty((num_rows, config.num_classes), np.float32)
         self._uncertainty = np.empty(num_rows, np.float32)
-        self._exit_index = np.full(num_rows, -1, np.int32)
+        self._exit_index = np.full(num_rows, _NONE, np.int32)
 
     def add(
         self,
@@ -61,8 +64,8 @@ class Answers:
 
     def has(self, row_ids: np.ndarray | slice | int) -> np.ndarray:
         """bool `[K]`: these rows have an answer."""
-        return self._exit_index[row_ids] >= 0
+        return self._exit_index[row_ids] != _NONE
 
     def clear(self, row_ids: np.ndarray) -> None:
         """Forgets the answers of rows, int `[K]`."""
-        self._exit_index[row_ids] = -1
+        self._exit_index[row_ids] = _NONE

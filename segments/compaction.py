@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-
-class Rows(NamedTuple):
-    """Rows between two segments: tensors on the device, ids on the host.
-
-    Args:
-        hidden_states: `[B, S, H]`; None before the first segment.
-        padding_mask: int32 `[B, S]`.
-        row_ids: int64 `[B]` on the host, the place of each row in the
-            caller's order.
-    """
-
-    hidden_states: tf.Tensor | None
-    padding_mask: tf.Tensor
-    row_ids: np.ndarray
+from .row_state import RowState, take_rows
 
 
 class Compaction:
@@ -49,25 +36,48 @@ class Compaction:
 
     def survivors(
         self,
-        rows: Rows,
+        rows: RowState,
         leaves: np.ndarray,
         longest: Callable[[np.ndarray], int] | None = None,
-    ) -> Rows:
+    ) -> RowState:
         """The rows that stay.
 
         Args:
-            rows: `Rows` of B.
+            rows: `RowState` of B, behind a segment.
             leaves: bool `[B]` on the host.
             longest: function of row ids that gives the positions these rows
                 need; all are kept without it.
         """
-        row_ids = rows.row_ids[~leaves]
-        if len(row_ids) in (0, len(leaves)):
-            return rows._replace(row_ids=row_ids)
+        stays = ~leaves
+        if stays.all():
+            return rows
+        if not stays.any():
+            return rows.part(0, 0)
+        row_ids = rows.row_ids[stays]
         length = longest(row_ids) if longest else rows.padding_mask.shape[1]
-        stays = tf.constant(~leaves)
-        kept = self._compact(*rows[:2], stays, tf.constant(length, tf.int32))
-        return Rows(*kept, row_ids)
+        states, mask = self._packed(rows, stays, int(length))
+        history = rows.history
+        if history is not None:
+            places = np.flatnonzero(stays)
+            history = tf.nest.map_structure(
+                lambda x: take_rows(x, places), history
+            )
+        return rows._replace(
+            hidden_states=states,
+            padding_mask=mask,
+            row_ids=row_ids,
+            thresholds=rows.thresholds[stays],
+            history=history,
+        )
+
+    def _packed(
+        self, rows: RowState, stays: np.ndarray, length: int
+    ) -> tuple[Any, Any]:
+        if isinstance(rows.padding_mask, np.ndarray):
+            given = rows.hidden_states, rows.padding_mask
+            return tuple(x[stays, :length] for x in given)
+        length = tf.constant(length, tf.int32)
+        return self._compact(*rows[:2], tf.constant(stays), length)
 
 
 def compact(

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from fastbert_tf import INPUT_NAMES
+from fastbert_tf import INPUT_NAMES, ExitRule
 
-from .compaction import Compaction, Rows
+from .compaction import Compaction
+from .row_state import RowState
 from .segment import Segment
-from .step import SMALLEST_SPEED, check_segments, start_step
+from .step import check_segments, start_step
 from .timing import time_in_turn
 
 
@@ -125,7 +126,7 @@ def measure_costs(
     for length in lengths:
         for rows in batch_sizes:
             runs = {}
-            given = _Given.of(segments, length, rows)
+            given = _full_rows(segments, length, rows)
             for i, segment in enumerate(segments):
                 runs[i, "run"] = _run(segment, given, compaction)
                 if not segment.is_teacher:
@@ -140,41 +141,38 @@ def measure_costs(
     return CostTable(costs)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Given:
+def _full_rows(
+    segments: Sequence[Segment], length: int, num_rows: int
+) -> RowState:
     """What the segments are timed on: full rows of random values."""
-
-    inputs: dict[str, tf.Tensor]
-    rows: Rows
-
-    @classmethod
-    def of(cls, segments: Sequence[Segment], length: int, rows: int) -> _Given:
-        ones = tf.ones([rows, length], tf.int32)
-        size = segments[0].config.hidden_size
-        states = tf.random.stateless_normal([rows, length, size], [7, 7])
-        states = tf.cast(states, segments[0].precision)
-        # 0 is an id of every table, 1 need not be a token type.
-        inputs = dict.fromkeys(INPUT_NAMES, 0 * ones) | {"padding_mask": ones}
-        return cls(inputs, Rows(states, ones, np.arange(rows)))
-
-    def arguments(self, segment: Segment) -> tuple[Any, ...]:
-        return self.rows[:2] if segment.first_block else (self.inputs,)
+    ones = tf.ones([num_rows, length], tf.int32)
+    config = segments[0].config
+    size = [num_rows, length, config.hidden_size]
+    states = tf.random.stateless_normal(size, [7, 7])
+    rule = ExitRule.nobody_leaves(config.num_hidden_layers)
+    # 0 is an id of every table, 1 need not be a token type.
+    inputs = dict.fromkeys(INPUT_NAMES, 0 * ones) | {"padding_mask": ones}
+    return RowState(
+        hidden_states=tf.cast(states, segments[0].precision),
+        padding_mask=ones,
+        row_ids=np.arange(num_rows),
+        thresholds=rule.of_rows(num_rows),
+        inputs=inputs,
+    )
 
 
-def _advance(segment: Segment, given: _Given) -> Callable[[], Any]:
-    return lambda: _wait(segment.advance(*given.arguments(segment)))
+def _advance(segment: Segment, given: RowState) -> Callable[[], Any]:
+    return lambda: _wait(segment.advance(given))
 
 
 def _run(
-    segment: Segment, given: _Given, compaction: Compaction
+    segment: Segment, given: RowState, compaction: Compaction
 ) -> Callable[[], Any]:
     """A step, with the first row of several taken away afterwards."""
-    speed = np.full(len(given.rows.row_ids), SMALLEST_SPEED)
-    first = np.arange(len(speed)) == 0
-    inputs = None if segment.first_block else given.inputs
+    first = np.arange(given.num_rows) == 0
 
     def run() -> None:
-        step = start_step(segment, given.rows, speed, inputs)
+        step = start_step(segment, given)
         np.asarray(step.leaves)
         rows = compaction.survivors(step.rows, first)
         _wait(rows.hidden_states)

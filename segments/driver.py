@@ -10,7 +10,7 @@ import numpy as np
 from fastbert_tf import ExitResult
 
 from .answers import Answers
-from .compaction import Compaction, Rows
+from .compaction import Compaction
 from .segment import Segment
 from .step import CheckedRows, check_segments, start_step
 
@@ -18,12 +18,12 @@ from .step import CheckedRows, check_segments, start_step
 class Driver:
     """Takes one batch through the segments, compacting it on the way.
 
-    After each segment the rows whose uncertainty is under their `speed`
-    leave, the survivors are packed densely on the device by
-    `tf.boolean_mask` and trimmed to the longest of them, and the next segment
-    runs on those alone. Between two segments the host reads which rows leave,
-    and the answers of those that do. Where no row may leave, `speed` being 0,
-    no student is asked; the first such batch compiles segments without them.
+    After each segment the rows that its exit lets go leave, the survivors are
+    packed densely on the device by `tf.boolean_mask` and trimmed to the
+    longest of them, and the next segment runs on those alone. Between two
+    segments the host reads which rows leave, and the answers of those that
+    do. A student that no row asks, as at `speed=0`, is not run; the first
+    such batch compiles segments without it.
 
     Args:
         segments: list of `Segment` in order, from `build_segments`.
@@ -50,8 +50,8 @@ class Driver:
         Args:
             inputs: dict of integer `[B, S]`: `token_ids`, `token_type_ids`,
                 `padding_mask`; B may be 0.
-            speed: float in [0, 1], one value or `[B]`. 0 runs every segment.
-                Changing it retraces nothing.
+            speed: float in [0, 1], one value or `[B]`, or an `ExitRule`. 0
+                runs every segment. Changing it retraces nothing.
 
         Returns:
             `ExitResult` in the order of the rows.
@@ -60,18 +60,15 @@ class Driver:
             TypeError, ValueError: an input or `speed` is not as above.
         """
         given = CheckedRows.of(inputs, speed, self.config).trimmed()
-        inputs, speed, lengths = given
-        row_ids = np.arange(given.num_rows)
-        rows = Rows(None, inputs["padding_mask"], row_ids)
+        rows, lengths = given.state(), given.lengths
         answers = Answers(given.num_rows, self.config)
         for segment in self.segments:
-            step = start_step(segment, rows, speed[rows.row_ids], inputs)
-            inputs = None
+            step = start_step(segment, rows)
             leaves = np.asarray(step.leaves)
             answers.add(rows.row_ids, leaves, step.outputs, segment.index)
             rows = self.compaction.survivors(
                 step.rows, leaves, lambda ids: lengths[ids].max()
             )
-            if not len(rows.row_ids):
+            if not rows.num_rows:
                 break
         return answers.result()

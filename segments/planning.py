@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from fastbert_tf import check_speed, normalized_entropy
+from fastbert_tf import ExitRule, leaving
 from fastbert_tf.evaluation import ExitTrace
 
 from .costs import CostTable
@@ -18,7 +18,7 @@ _MOST_BLOCKS = 16  # Up to here all sets of exits are tried.
 def plan_segments(
     trace: ExitTrace,
     costs: CostTable,
-    speed: float,
+    speed: float | ExitRule,
     batch_size: int = 1,
     is_pooled: bool = False,
 ) -> SegmentPlan:
@@ -34,7 +34,7 @@ def plan_segments(
     Args:
         trace: `ExitTrace` of rows like those to come.
         costs: `CostTable` of the model's segments, one a block.
-        speed: float in [0, 1].
+        speed: float in [0, 1], or an `ExitRule`.
         batch_size: int, rows that start together.
         is_pooled: bool, whether batches stay full on the way.
 
@@ -50,7 +50,7 @@ def expected_seconds(
     plan: SegmentPlan,
     trace: ExitTrace,
     costs: CostTable,
-    speed: float,
+    speed: float | ExitRule,
     batch_size: int = 1,
     is_pooled: bool = False,
 ) -> float:
@@ -69,9 +69,9 @@ def expected_seconds(
 
 
 def _check(
-    trace: ExitTrace, costs: CostTable, speed: float, batch_size: int
+    trace: ExitTrace, costs: CostTable, speed: float | ExitRule, batch_size: int
 ) -> None:
-    check_speed(speed, num_rows=1)
+    ExitRule.of(speed, trace.num_exits)
     if costs.num_segments != trace.num_exits:
         raise ValueError(
             f"`costs` must be of {trace.num_exits} segments, one an exit of "
@@ -110,11 +110,13 @@ class _Estimate:
         cls,
         trace: ExitTrace,
         costs: CostTable,
-        speed: float,
+        speed: float | ExitRule,
         batch_size: int,
         is_pooled: bool,
     ) -> _Estimate:
-        leaves = normalized_entropy(trace.exit_logits) < np.float32(speed)
+        rule = ExitRule.of(speed, trace.num_exits)
+        # At the teacher nobody stays, which no plan looks at.
+        leaves = leaving(trace.exit_logits, rule)[1:]
         length = float(np.mean(trace.lengths))
         sizes = sorted({*costs.batch_sizes, batch_size})
         run, advance = (

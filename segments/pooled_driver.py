@@ -13,7 +13,8 @@ from fastbert_tf import ExitResult
 
 from .answers import Answers
 from .buckets import bucket_lengths, cut
-from .compaction import Compaction, Rows
+from .compaction import Compaction
+from .row_state import RowState
 from .scheduler import Plan, Scheduler, run_to_end
 from .segment import Segment
 from .step import CheckedRows, Step, check_segments, start_step
@@ -27,8 +28,8 @@ class PooledDriver:
     device, in a pool per segment and bucket, until `max_batch_size` of them
     are there, so that batches do not shrink on the way; `scheduler` says
     which pool runs next. What a row is answered does not depend on the rows
-    beside it, but for the rounding of the last bits. Where no row may leave,
-    `speed` being 0, no student is asked.
+    beside it, but for the rounding of the last bits. A student that no row of
+    a batch asks is not run.
 
     Args:
         segments: list of `Segment` in order, from `build_segments`.
@@ -59,8 +60,8 @@ class PooledDriver:
         Args:
             inputs: dict of integer `[B, S]`: `token_ids`, `token_type_ids`,
                 `padding_mask`; B may be 0, and far above `max_batch_size`.
-            speed: float in [0, 1], one value or `[B]`. 0 runs every segment.
-                Changing it retraces nothing.
+            speed: float in [0, 1], one value or `[B]`, or an `ExitRule`. 0
+                runs every segment. Changing it retraces nothing.
 
         Returns:
             `ExitResult` in the order of the rows.
@@ -79,7 +80,7 @@ class PooledDriver:
             scheduler.add(bucket, np.flatnonzero(buckets == bucket).tolist())
         scheduler.close()
         answers = Answers(given.num_rows, self.config)
-        run_to_end(scheduler, _Executor(self, inputs, given.speed, answers))
+        run_to_end(scheduler, _Executor(self, inputs, given, answers))
         return answers.result()
 
     def _new_scheduler(self) -> Scheduler:
@@ -89,7 +90,7 @@ class PooledDriver:
 class _Executor:
     """Runs the plans of one `predict` and keeps the tensors of its pools.
 
-    A pool here is the `Rows` that came in, whose ids follow each other as
+    A pool here is the `RowState`s that came in, whose ids follow each other as
     those of the scheduler's pool do.
     """
 
@@ -97,29 +98,25 @@ class _Executor:
         self,
         driver: PooledDriver,
         inputs: Mapping[str, np.ndarray],
-        speed: np.ndarray,
+        given: CheckedRows,
         answers: Answers,
     ) -> None:
         self._driver = driver
         self._inputs = inputs
-        self._speed = speed
+        self._rule = given.rule
+        self._thresholds = given.thresholds
         self._answers = answers
         self._pools = defaultdict(deque)
 
     def launch(self, plan: Plan) -> Step:
         """Starts a plan; nothing is waited for."""
-        inputs = None
         if plan.segment == 0:
-            row_ids = np.array(plan.row_ids)
-            inputs = cut(self._inputs, plan.bucket, row_ids)
-            inputs = {name: tf.constant(x) for name, x in inputs.items()}
-            rows = Rows(None, inputs["padding_mask"], row_ids)
+            rows = self._first_rows(plan)
         else:
             pool = self._pools[plan.segment, plan.bucket]
             rows = take(pool, len(plan.row_ids))
             assert tuple(rows.row_ids) == plan.row_ids
-        segment = self._driver.segments[plan.segment]
-        return start_step(segment, rows, self._speed[rows.row_ids], inputs)
+        return start_step(self._driver.segments[plan.segment], rows)
 
     def collect(self, plan: Plan, step: Step) -> list[bool]:
         """Waits for a plan, keeps its answers, and pools its survivors."""
@@ -127,6 +124,19 @@ class _Executor:
         index = self._driver.segments[plan.segment].index
         self._answers.add(step.rows.row_ids, leaves, step.outputs, index)
         rows = self._driver.compaction.survivors(step.rows, leaves)
-        if len(rows.row_ids):
+        if rows.num_rows:
             self._pools[plan.segment + 1, plan.bucket].append(rows)
         return leaves.tolist()
+
+    def _first_rows(self, plan: Plan) -> RowState:
+        row_ids = np.array(plan.row_ids)
+        inputs = cut(self._inputs, plan.bucket, row_ids)
+        inputs = {name: tf.constant(x) for name, x in inputs.items()}
+        return RowState(
+            hidden_states=None,
+            padding_mask=inputs["padding_mask"],
+            row_ids=row_ids,
+            thresholds=self._thresholds[row_ids],
+            inputs=inputs,
+            score=self._rule.score,
+        )

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from fastbert_tf import FastBertConfig
+from fastbert_tf import FastBertConfig, leaves
 
 from .backends.building import Parts, with_weights
 
@@ -55,13 +55,13 @@ class Rows(NamedTuple):
         arguments: of the next segment, without the padding mask.
         padding_mask: int32 `[B, S]`.
         row_ids: int32 `[B]`, places in the caller's order.
-        speed: float32 `[B]`.
+        thresholds: float32 `[B, L]`, of an `ExitRule`.
     """
 
     arguments: tuple[Any, ...]
     padding_mask: Any
     row_ids: Any
-    speed: Any
+    thresholds: Any
 
     def take(self, kept: Any) -> Rows:
         """The rows where bool `[B]` is true."""
@@ -78,8 +78,8 @@ class PooledNetwork:
     batch while one is idle. All pools share the threads, in turn.
 
     What a row is answered does not depend on the rows beside it, but for
-    rounding (1e-6), which depends on the size of a batch. A student is asked
-    also where `speed` is 0: rows of other speeds may be in its batch.
+    rounding (1e-6), which depends on the size of a batch. A student is run also
+    for rows that do not ask it: others may be in its batch.
 
     The first call of a pool prepares its graph, and many callers that all
     come first hold each other up, without end where they are hundreds: run
@@ -115,7 +115,9 @@ class PooledNetwork:
         ]
         signature = [
             *parts[0].signature(config.hidden_size),
-            tf.TensorSpec([None], tf.float32, "speed"),
+            tf.TensorSpec(
+                [None, config.num_hidden_layers], tf.float32, "thresholds"
+            ),
         ]
         self.function = tf.function(
             self.run, input_signature=signature, autograph=False
@@ -127,19 +129,19 @@ class PooledNetwork:
         `function` is this as a `tf.function`, traced once.
 
         Args:
-            *arguments: the three inputs, int32 `[B, S]`, and the speed,
-                float32 `[B]`; they are not checked.
+            *arguments: the three inputs, int32 `[B, S]`, and the thresholds
+                of an `ExitRule`, float32 `[B, L]`; they are not checked.
         """
-        *inputs, speed = arguments
+        *inputs, thresholds = arguments
         places = tf.range(1, tf.shape(inputs[-1])[1] + 1)
         ends = tf.where(inputs[-1] > 0, places, 0)
         row_lengths = tf.reduce_max(ends, axis=1)  # [B]
-        row_ids = tf.range(tf.size(speed))
+        row_ids = tf.range(tf.shape(thresholds)[0])
         step = tf.searchsorted(tf.constant(self.lengths), row_lengths)
         answers = []
         for i, length in enumerate(self.lengths):
             *ids, mask = (_padded(x, length) for x in inputs)
-            rows = Rows(tuple(ids), mask, row_ids, speed).take(step == i)
+            rows = Rows(tuple(ids), mask, row_ids, thresholds).take(step == i)
             answers.append(self._unless_empty(0, length, rows))
         row_ids, *outputs = (
             tf.concat(x, 0) for x in zip(*answers, strict=True)
@@ -156,7 +158,7 @@ class PooledNetwork:
             lambda: (
                 rows.row_ids,
                 tf.zeros([0, self._num_classes]),
-                rows.speed,
+                rows.thresholds[:, 0],
                 rows.row_ids,
             ),
         )
@@ -169,10 +171,10 @@ class PooledNetwork:
         answers = (rows.row_ids, logits, uncertainty, exits)
         if place == len(self._parts) - 1:
             return answers
-        leaves = uncertainty < rows.speed
-        leaving = (tf.boolean_mask(x, leaves) for x in answers)
+        leave = leaves(uncertainty, rows.thresholds[:, part.index + 1])
+        leaving = (tf.boolean_mask(x, leave) for x in answers)
         rows = rows._replace(arguments=tuple(states))
-        staying = rows.take(tf.logical_not(leaves))
+        staying = rows.take(tf.logical_not(leave))
         rest = self._unless_empty(place + 1, length, staying)
         pairs = zip(leaving, rest, strict=True)
         return tuple(tf.concat(pair, 0) for pair in pairs)

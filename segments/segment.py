@@ -9,6 +9,8 @@ import tensorflow as tf
 
 from fastbert_tf import INPUT_NAMES, FastBertConfig
 
+from .row_state import RowState
+
 LATER_NAMES = ("hidden_states", "padding_mask")
 
 
@@ -67,8 +69,9 @@ class Segment:
         Args:
             *arguments: for the first segment the inputs dict (int32 `[B, S]`
                 each); for the others `hidden_states` (`precision`,
-                `[B, S, H]`) and `padding_mask` (int32 `[B, S]`). Ids are not
-                checked here; `Driver.predict` does.
+                `[B, S, H]`) and `padding_mask` (int32 `[B, S]`); or, for
+                any, a `RowState` that holds them. Ids are not checked here;
+                `Driver.predict` does.
             **named: the same by name.
 
         Returns:
@@ -112,6 +115,9 @@ class Segment:
         return tf.function(advance, input_signature=signature, autograph=False)
 
     def _call(self, function: Any, arguments: tuple, named: dict) -> Any:
+        if arguments and isinstance(arguments[0], RowState):
+            (rows,) = arguments
+            arguments = rows[:2] if self.first_block else (rows.inputs,)
         if self.first_block > 0:
             later = (named[name] for name in LATER_NAMES if name in named)
             return function(*arguments, *later)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+from fastbert_tf import check_exits
+
 
 @dataclasses.dataclass(frozen=True)
 class SegmentPlan:
@@ -31,20 +33,8 @@ class SegmentPlan:
     exits: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        exits = tuple(int(i) for i in self.exits)
+        exits = check_exits(self.exits, self.num_blocks)
         object.__setattr__(self, "exits", exits)
-        rising = list(exits) == sorted(set(exits))
-        if not exits or not rising or exits[0] < 0:
-            self._refuse()
-        if exits[-1] != self.num_blocks - 1:
-            self._refuse()
-
-    def _refuse(self) -> None:
-        raise ValueError(
-            "`exits` must rise and end with the teacher, exit "
-            f"{self.num_blocks - 1}. Received: exits={self.exits}. Pass "
-            f"{tuple(range(self.num_blocks))} to ask every exit."
-        )
 
     @classmethod
     def every_exit(cls, num_blocks: int) -> SegmentPlan:

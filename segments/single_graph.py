@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from fastbert_tf import INPUT_NAMES, ExitResult, FastBertClassifier
+from fastbert_tf import INPUT_NAMES, ExitResult, FastBertClassifier, leaves
 
 from .backends.building import Parts, frozen_function, network_parts
 from .segment_plan import SegmentPlan
@@ -19,9 +19,9 @@ class SingleGraphDriver:
     """Takes one batch through the network in a single call.
 
     Rows leave and survivors are compacted inside the graph; once nobody is
-    left the other blocks are skipped, and where no row may leave, `speed`
-    being 0, the students. The host waits once a batch, and pays one dispatch
-    instead of one a segment. Survivors of several batches cannot meet in it.
+    left the other blocks are skipped, and so is a student that no row asks.
+    The host waits once a batch, and pays one dispatch instead of one a
+    segment. Survivors of several batches cannot meet in it.
 
     Args:
         model: `FastBertClassifier`; its weights are copied into the graph.
@@ -44,9 +44,10 @@ class SingleGraphDriver:
     ) -> None:
         self.config = model.config
         parts = network_parts(model, precision, plan)
+        num_exits = model.config.num_hidden_layers
         signature = [
             *parts[0].signature(model.config.hidden_size),
-            tf.TensorSpec([None], tf.float32),
+            tf.TensorSpec([None, num_exits], tf.float32),
         ]
         layers = [layer for part in parts for layer in part.layers]
         network = _Network(parts, model.config.num_classes)
@@ -59,8 +60,9 @@ class SingleGraphDriver:
         Args:
             inputs: dict of integer `[B, S]`: `token_ids`, `token_type_ids`,
                 `padding_mask`; B may be 0.
-            speed: float in [0, 1], one value or `[B]`. 0 runs every block.
-                Changing it retraces nothing.
+            speed: float in [0, 1], one value or `[B]`, or an `ExitRule` of
+                the default score. 0 runs every block. Changing it retraces
+                nothing.
 
         Returns:
             `ExitResult` in the order of the rows.
@@ -70,7 +72,8 @@ class SingleGraphDriver:
         """
         given = CheckedRows.of(inputs, speed, self.config).trimmed()
         ids = [given.inputs[name] for name in INPUT_NAMES]
-        outputs = self._run(*ids, tf.constant(given.speed))
+        given.rule.check_default_score("the single graph")
+        outputs = self._run(*ids, tf.constant(given.thresholds))
         return ExitResult(*(x.numpy() for x in outputs))
 
 
@@ -85,19 +88,18 @@ class _Network:
         """Logits, uncertainty and exit index of every row, in order.
 
         Args:
-            *arguments: the three inputs, int32 `[B, S]`, and the speed,
-                float32 `[B]`.
+            *arguments: the three inputs, int32 `[B, S]`, and the thresholds
+                of an `ExitRule`, float32 `[B, L]`.
         """
-        *ids, speed = arguments
-        row_ids = tf.range(tf.shape(speed)[0])
-        asks = tf.reduce_any(speed > 0)
-        answers = self._from(0, tuple(ids), row_ids, speed, asks)
+        *ids, thresholds = arguments
+        row_ids = tf.range(tf.shape(thresholds)[0])
+        answers = self._from(0, tuple(ids), row_ids, thresholds)
         # Every row answers once: its place is where its id sorts to.
         order = tf.argsort(answers[0])
         return tuple(tf.gather(x, order) for x in answers[1:])
 
     def _from(
-        self, place: int, arguments: tuple, row_ids: Any, speed: Any, asks: Any
+        self, place: int, arguments: tuple, row_ids: Any, thresholds: Any
     ) -> tuple:
         """Row ids, logits, uncertainty and exits from a segment on."""
         part, padding_mask = self._parts[place], arguments[-1]
@@ -106,23 +108,23 @@ class _Network:
         if place == len(self._parts) - 1:
             answer = part.answer(hidden_states, padding_mask)
             return (row_ids, *answer, exits)
+        threshold = thresholds[:, part.index + 1]
         answer = tf.cond(
-            asks,
-            lambda: part.answer(hidden_states, padding_mask),
+            tf.reduce_all(tf.math.is_nan(threshold)),
             lambda: self._no_answer(row_ids),
+            lambda: part.answer(hidden_states, padding_mask),
         )
         answers = (row_ids, *answer, exits)
-        leaves = answer[1] < speed
-        leaving = tuple(tf.boolean_mask(x, leaves) for x in answers)
-        hidden_states, padding_mask, row_ids, speed = _survivors(
-            (hidden_states, padding_mask, row_ids, speed), leaves
+        leave = leaves(answer[1], threshold)
+        leaving = tuple(tf.boolean_mask(x, leave) for x in answers)
+        hidden_states, padding_mask, row_ids, thresholds = _survivors(
+            (hidden_states, padding_mask, row_ids, thresholds), leave
         )
         hidden_states = tf.cast(hidden_states, part.precision)
+        states = (hidden_states, padding_mask)
         rest = tf.cond(
             tf.size(row_ids) > 0,
-            lambda: self._from(
-                place + 1, (hidden_states, padding_mask), row_ids, speed, asks
-            ),
+            lambda: self._from(place + 1, states, row_ids, thresholds),
             lambda: tuple(x[:0] for x in answers),
         )
         return tuple(
@@ -135,9 +137,9 @@ class _Network:
         return logits, tf.fill([num_rows], math.nan)
 
 
-def _survivors(rows: tuple, leaves: Any) -> tuple:
-    """Hidden states, mask, ids and speed of the rows that stay, trimmed."""
-    stays = tf.logical_not(leaves)
+def _survivors(rows: tuple, leave: Any) -> tuple:
+    """States, mask, ids and thresholds of the rows that stay, trimmed."""
+    stays = tf.logical_not(leave)
     hidden_states, padding_mask, *others = (
         tf.boolean_mask(x, stays) for x in rows
     )

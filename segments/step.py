@@ -8,27 +8,30 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from fastbert_tf import FastBertConfig, check_inputs, check_speed
+from fastbert_tf import (
+    ExitRule,
+    FastBertConfig,
+    check_inputs,
+    entropy_score,
+    leaves,
+)
 
 from .buckets import row_lengths
-from .compaction import Rows
+from .row_state import RowState
 from .segment import Segment
-
-# Asks the student and lets nobody leave: for measuring what asking costs.
-SMALLEST_SPEED = np.float32(1e-30)
 
 
 class CheckedRows(NamedTuple):
-    """B rows and how sure of each an exit must be, once they are checked.
+    """B rows and their rule of leaving, once they are checked.
 
     Args:
         inputs: dict of int32 `[B, S]`.
-        speed: float32 `[B]`.
+        rule: `ExitRule`.
         lengths: int64 `[B]`, positions up to the last real token.
     """
 
     inputs: dict[str, tf.Tensor]
-    speed: np.ndarray
+    rule: ExitRule
     lengths: np.ndarray
 
     @classmethod
@@ -38,14 +41,19 @@ class CheckedRows(NamedTuple):
         """What `predict` was given, or the errors `predict` names."""
         inputs = check_inputs(inputs, config)
         num_rows = inputs["token_ids"].shape[0]
-        speed = np.broadcast_to(check_speed(speed, num_rows), [num_rows])
+        rule = ExitRule.of(speed, config.num_hidden_layers, num_rows)
         lengths = row_lengths(inputs["padding_mask"].numpy())
-        return cls(inputs, speed, lengths)
+        return cls(inputs, rule, lengths)
 
     @property
     def num_rows(self) -> int:
         """B."""
-        return len(self.speed)
+        return len(self.lengths)
+
+    @property
+    def thresholds(self) -> np.ndarray:
+        """float32 `[B, L]`, of the rule."""
+        return self.rule.of_rows(self.num_rows)
 
     def trimmed(self) -> CheckedRows:
         """Without the positions that no row has."""
@@ -53,50 +61,57 @@ class CheckedRows(NamedTuple):
         inputs = {name: x[:, :longest] for name, x in self.inputs.items()}
         return self._replace(inputs=inputs)
 
+    def state(self) -> RowState:
+        """The rows before the first segment, their ids their places."""
+        return RowState(
+            hidden_states=None,
+            padding_mask=self.inputs["padding_mask"],
+            row_ids=np.arange(self.num_rows),
+            thresholds=self.thresholds,
+            inputs=self.inputs,
+            score=self.rule.score,
+        )
+
 
 class Step(NamedTuple):
     """Rows behind a segment, those that leave not yet taken away.
 
     Args:
-        rows: `Rows`, with the segment's hidden states.
+        rows: `RowState`, with the segment's hidden states.
         outputs: of `Segment.run`; empty if its exit was not asked.
         leaves: bool `[B]`, on the device until it is read.
     """
 
-    rows: Rows
-    outputs: Mapping[str, tf.Tensor]
+    rows: RowState
+    outputs: Mapping[str, Any]
     leaves: Any
 
 
-def start_step(
-    segment: Segment,
-    rows: Rows,
-    speed: np.ndarray,
-    inputs: Mapping[str, tf.Tensor] | None = None,
-) -> Step:
-    """Runs a segment and compares uncertainties, all on the device.
+def start_step(segment: Segment, rows: RowState) -> Step:
+    """Runs a segment and applies the rule of leaving, all on the device.
 
-    A row leaves when `uncertainty < speed`; NaN compares false, so that a row
-    without a usable answer goes on. The teacher answers every row. Where no
-    row may leave, `speed` being 0 for all, the student is not asked.
+    The teacher answers every row. Where no row asks the student, it is not
+    run.
 
     Args:
         segment: `Segment`.
-        rows: `Rows` that reach it.
-        speed: float32 `[B]` on the host, of these rows.
-        inputs: dict of int32 `[B, S]`, for the first segment.
+        rows: `RowState` of the rows that reach it.
     """
-    arguments = rows[:2] if inputs is None else (inputs,)
-    if not segment.is_teacher and not speed.any():
-        states = segment.advance(*arguments)
-        leaves = np.zeros(len(speed), bool)
-        return Step(rows._replace(hidden_states=states), {}, leaves)
-    outputs = segment.run(*arguments)
-    leaves = np.ones(len(speed), bool)
-    if not segment.is_teacher:
-        leaves = tf.less(outputs["uncertainty"], speed)
-    rows = rows._replace(hidden_states=outputs["hidden_states"])
-    return Step(rows, outputs, leaves)
+    index = segment.index
+    if not segment.is_teacher and not rows.asks(index):
+        states = segment.advance(rows)
+        nobody = np.zeros(rows.num_rows, bool)
+        return Step(rows.behind(states), {}, nobody)
+    outputs = segment.run(rows)
+    rows = rows.behind(outputs["hidden_states"])
+    if segment.is_teacher:
+        return Step(rows, outputs, np.ones(rows.num_rows, bool))
+    score = outputs["uncertainty"]  # The segment has computed the default.
+    if rows.score is not entropy_score:
+        score, history = rows.score(outputs["logits"], rows.history)
+        rows = rows._replace(history=history)
+    threshold = rows.thresholds[:, index + 1]
+    return Step(rows, outputs, leaves(score, threshold))
 
 
 def check_segments(segments: Sequence[Segment]) -> list[Segment]:

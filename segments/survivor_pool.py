@@ -6,9 +6,8 @@ from collections import deque
 from collections.abc import Sequence
 
 import numpy as np
-import tensorflow as tf
 
-from .compaction import Rows
+from .row_state import RowState, joined
 
 
 class SurvivorPool:
@@ -23,66 +22,45 @@ class SurvivorPool:
         self._parts = []
 
     def __len__(self) -> int:
-        return sum(len(rows.row_ids) for rows in self._parts)
+        return sum(rows.num_rows for rows in self._parts)
 
-    def add(self, rows: Rows) -> None:
+    def add(self, rows: RowState) -> None:
         """Lets rows wait."""
-        if len(rows.row_ids):
+        if rows.num_rows:
             self._parts.append(rows)
 
-    def take(self, row_ids: Sequence[int]) -> Rows:
+    def take(self, row_ids: Sequence[int]) -> RowState:
         """The rows named, as one batch, in the order they came.
 
         Raises:
             KeyError: one of them is not here.
         """
         taken = [
-            select(rows, np.isin(rows.row_ids, row_ids)) for rows in self._parts
+            rows.select(np.isin(rows.row_ids, row_ids)) for rows in self._parts
         ]
-        missing = len(row_ids) - sum(len(rows.row_ids) for rows in taken)
+        missing = len(row_ids) - sum(rows.num_rows for rows in taken)
         if missing:
             raise KeyError(f"{missing} of {len(row_ids)} rows are not here.")
         self.drop(row_ids)
-        return joined([rows for rows in taken if len(rows.row_ids)])
+        return joined([rows for rows in taken if rows.num_rows])
 
     def drop(self, row_ids: Sequence[int]) -> None:
         """Forgets rows, those that are here."""
         parts = [
-            select(rows, np.isin(rows.row_ids, row_ids, invert=True))
+            rows.select(np.isin(rows.row_ids, row_ids, invert=True))
             for rows in self._parts
         ]
-        self._parts = [rows for rows in parts if len(rows.row_ids)]
+        self._parts = [rows for rows in parts if rows.num_rows]
 
 
-def select(rows: Rows, is_chosen: np.ndarray) -> Rows:
-    """The rows chosen by bool `[B]`; nothing is copied for all or none."""
-    if is_chosen.all():
-        return rows
-    if not is_chosen.any():
-        return Rows(None, rows.padding_mask[:0], rows.row_ids[:0])
-    places = np.flatnonzero(is_chosen)
-    states, mask = (tf.gather(x, places) for x in rows[:2])
-    return Rows(states, mask, rows.row_ids[places])
-
-
-def take(pool: deque[Rows], count: int) -> Rows:
+def take(pool: deque[RowState], count: int) -> RowState:
     """The first `count` rows of a first-in, first-out pool, as one batch."""
     parts, missing = [], count
     while missing:
         rows = pool.popleft()
-        if len(rows.row_ids) > missing:
-            pool.appendleft(Rows(*(x[missing:] for x in rows)))
-            rows = Rows(*(x[:missing] for x in rows))
+        if rows.num_rows > missing:
+            pool.appendleft(rows.part(missing, rows.num_rows))
+            rows = rows.part(0, missing)
         parts.append(rows)
-        missing -= len(rows.row_ids)
+        missing -= rows.num_rows
     return joined(parts)
-
-
-def joined(parts: Sequence[Rows]) -> Rows:
-    """Rows of one length, one after another; at least one of `parts`."""
-    if len(parts) == 1:
-        return parts[0]
-    states, masks, row_ids = zip(*parts, strict=True)
-    return Rows(
-        tf.concat(states, 0), tf.concat(masks, 0), np.concatenate(row_ids)
-    )

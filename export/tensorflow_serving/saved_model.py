@@ -14,6 +14,7 @@ from fastbert_tf import (
     INVALID_LABEL,
     FastBertConfig,
     TextPreprocessor,
+    speed_thresholds,
 )
 from fastbert_tf.segments import Outputs, PooledNetwork, Pools
 from fastbert_tf.segments.backends import Parts
@@ -161,7 +162,8 @@ class _Answering:
         # Before the pools, where the rows of other callers are beside them.
         with tf.control_dependencies(checks):
             arguments = [tf.identity(inputs[x]) for x in INPUT_NAMES]
-            return Outputs(*self._network.function(*arguments, speed))
+            thresholds = speed_thresholds(speed, self._config.num_hidden_layers)
+            return Outputs(*self._network.function(*arguments, thresholds))
 
     def _check_inputs(self, inputs: dict[str, Any]) -> list[Any]:
         ids, types, mask = (inputs[x] for x in INPUT_NAMES)

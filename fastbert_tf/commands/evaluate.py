@@ -29,9 +29,9 @@ from ..evaluation.reports import (
     evaluate_speeds,
 )
 from ..evaluation.table import report_table, write_json_lines
-from ..exits import check_speed
 from ..files.atomic_file import check_output_file
 from ..model import FastBertClassifier
+from ..speed import check_speed
 from ..text.preprocessor import TextPreprocessor
 from .launch import launch
 

@@ -13,7 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from ..config import FastBertConfig
-from ..exits import check_speed, simulate_exits
+from ..exit_rule import ExitRule
+from ..exits import simulate_exits
 from ..inputs import INPUT_NAMES, check_inputs
 from ..model import FastBertClassifier
 from ..results import ExitResult
@@ -194,11 +195,9 @@ def evaluate_speeds(
     costs = _Costs.of(trace, config, sequence_length)
     reports = []
     for speed in speeds:
-        check_speed(speed, num_rows=1)
-        result = simulate_exits(trace.exit_logits, speed)
-        # Where nobody may leave, drivers ask no student.
-        asked = None if speed > 0 else [trace.num_exits - 1]
-        cost = functools.partial(FlopCounts.leaving_at, exits=asked)
+        rule = ExitRule.of(speed, trace.num_exits)
+        result = simulate_exits(trace.exit_logits, rule)
+        cost = functools.partial(FlopCounts.leaving_at, exits=rule.asked_exits)
         report = SpeedReport(
             speed=float(speed),
             accuracy=_accuracy(result, trace.labels, f"speed {speed:g}"),
@@ -223,7 +222,7 @@ def evaluate_exits(
     costs = _Costs.of(trace, config, sequence_length)
     reports = []
     for i in range(trace.num_exits):
-        result = simulate_exits(trace.exit_logits[i : i + 1], speed=0)
+        result = simulate_exits(trace.exit_logits[i : i + 1], 0.0)
         histogram = [0] * trace.num_exits
         histogram[i] = len(result)
         report = ExitReport(

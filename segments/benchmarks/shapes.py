@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from fastbert_tf import INPUT_NAMES, FastBertClassifier
+from fastbert_tf import INPUT_NAMES, ExitRule, FastBertClassifier
 from fastbert_tf.evaluation import count_flops
 
 from ..backends.building import build_segments, build_static
 from ..backends.precision import compute_dtype
 from ..driver import Driver
-from ..step import SMALLEST_SPEED
 from ..timing import time_in_turn
 from .peers import build_peer
 from .variants import FULL_DEPTH
@@ -70,6 +69,7 @@ def run_shapes(
     last = model.config.num_hidden_layers - 1
     static = build_static(model, last, precision)
     driver = Driver(build_segments(model, precision))
+    asking = ExitRule.nobody_leaves(last + 1)
     built = {name: build_peer(name, model) for name in peers}
     computes_in = compute_dtype(precision)
     for rows, length in shapes:
@@ -77,7 +77,7 @@ def run_shapes(
         runs = {
             FULL_DEPTH: lambda x=inputs: static.run(x)["logits"].numpy(),
             SEGMENTS: lambda x=inputs: driver.predict(x, 0.0),
-            ALL_STUDENTS: lambda x=inputs: driver.predict(x, SMALLEST_SPEED),
+            ALL_STUDENTS: lambda x=inputs: driver.predict(x, asking),
             **{name: _call(peer, inputs) for name, peer in built.items()},
         }
         timing = time_in_turn(runs, num_rounds)

@@ -23,7 +23,6 @@ from fastbert_tf.data import TableReader
 from fastbert_tf.evaluation import ExitTrace, collect_exits, count_flops
 
 from ..buckets import cut, row_lengths
-from ..step import SMALLEST_SPEED
 
 _TRACE_BATCH = 32
 
@@ -94,7 +93,7 @@ class Workload:
     ) -> Setting:
         """The setting of a speed, and of the exits asked if not all are."""
         exits = exits or tuple(range(self.trace.num_exits))
-        result = simulate_exits(self.trace.exit_logits, speed, exits)
+        result = simulate_exits(self.trace.exit_logits, speed, exits=exits)
         return self.described(result, speed, exits)
 
     def cut_at(self, exit_index: int) -> Setting:
@@ -249,7 +248,9 @@ def _forcing_speeds(
         exit_index > 0, least[exit_index - 1, rows], np.float32(1.0)
     )
     speed = (before + uncertainty[exit_index, rows]) / 2
-    speed[exit_index == trace.num_exits - 1] = SMALLEST_SPEED
+    # No student is surer than this, so that none lets the row go.
+    last = exit_index == trace.num_exits - 1
+    speed[last] = least[max(trace.num_exits - 2, 0), last]
     result = simulate_exits(trace.exit_logits, speed)
     if not np.array_equal(result.exit_index, exit_index):
         raise ValueError(

@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from fastbert_tf import INPUT_NAMES
 
-from ..compaction import Compaction, Rows
+from ..compaction import Compaction
+from ..row_state import RowState
 from ..scheduler import Plan
 from ..segment import Segment
 from ..step import Step, start_step
@@ -36,19 +37,12 @@ class EngineExecutor:
 
     def launch(self, plan: Plan) -> Step:
         """Starts a plan; nothing is waited for."""
-        inputs = None
         if plan.segment == 0:
-            given = [self._table.inputs[row_id] for row_id in plan.row_ids]
-            stacked = tf.unstack(tf.constant(np.stack(given, 1)))
-            inputs = dict(zip(INPUT_NAMES, stacked, strict=True))
-            mask = inputs["padding_mask"]
-            rows = Rows(None, mask, np.array(plan.row_ids))
+            rows = self._first_rows(plan)
         else:
             pool = self._pools[plan.segment, plan.bucket]
             rows = pool.take(plan.row_ids)
-        segment = self.segments[plan.segment]
-        speed = self._table.speed[rows.row_ids]
-        return start_step(segment, rows, speed, inputs)
+        return start_step(self.segments[plan.segment], rows)
 
     def collect(self, plan: Plan, step: Step) -> list[int]:
         """Waits for a plan, keeps its answers, and pools its survivors.
@@ -71,3 +65,16 @@ class EngineExecutor:
         """Forgets rows that wait and will not run."""
         pool = self._pools[plan.segment, plan.bucket]
         pool.drop(plan.row_ids)
+
+    def _first_rows(self, plan: Plan) -> RowState:
+        row_ids = np.array(plan.row_ids)
+        given = [self._table.inputs[row_id] for row_id in plan.row_ids]
+        stacked = tf.unstack(tf.constant(np.stack(given, 1)))
+        inputs = dict(zip(INPUT_NAMES, stacked, strict=True))
+        return RowState(
+            hidden_states=None,
+            padding_mask=inputs["padding_mask"],
+            row_ids=row_ids,
+            thresholds=self._table.thresholds[row_ids],
+            inputs=inputs,
+        )

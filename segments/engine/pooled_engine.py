@@ -18,7 +18,7 @@ from .executor import EngineExecutor
 from .launch_costs import LaunchCosts
 from .observer import EngineObserver, check_observer
 from .online_scheduler import DEADLINE, OnlineScheduler
-from .request_tracker import LEAST_RETRY_SECONDS, RequestDesk
+from .request_tracker import LEAST_RETRY_SECONDS, RequestTracker
 from .requests import (
     DeadlineExceeded,
     EngineAnswer,
@@ -102,10 +102,10 @@ class PooledEngine:
             num_segments, max_batch_size, max_enqueued_rows, self._costs
         )
         table = RowTable(max_enqueued_rows, self.config)
-        self._desk = RequestDesk(scheduler, table)
-        self._changed = threading.Condition()  # Held around the desk.
+        self._tracker = RequestTracker(scheduler, table)
+        self._changed = threading.Condition()  # Held around the tracker.
         self._worker = EngineWorker(
-            self._desk,
+            self._tracker,
             EngineExecutor(self.segments, table),
             self._changed,
             clock,
@@ -148,14 +148,14 @@ class PooledEngine:
     @property
     def is_ready(self) -> bool:
         """Warm, and taking requests."""
-        is_open = self._thread.is_alive() and not self._desk.is_closed
+        is_open = self._thread.is_alive() and not self._tracker.is_closed
         return self._is_warm and is_open
 
     @property
     def pool_sizes(self) -> list[int]:
         """Rows that wait now for each segment, in order."""
         with self._changed:
-            return self._desk.scheduler.pool_sizes
+            return self._tracker.scheduler.pool_sizes
 
     def check_deadline(self, deadline_seconds: float | None) -> None:
         """Refuses what the work inside leaves no time for, whatever it is.
@@ -176,7 +176,7 @@ class PooledEngine:
         with self._changed:
             backlog = self._backlog
             if backlog is None or now > backlog.now + _BACKLOG_SECONDS:
-                backlog = self._desk.scheduler.backlog(now)
+                backlog = self._tracker.scheduler.backlog(now)
                 self._backlog = backlog
         if backlog.is_hopeless(now + deadline_seconds):
             seconds = max(backlog.seconds, LEAST_RETRY_SECONDS)
@@ -226,7 +226,7 @@ class PooledEngine:
         request = new_request(num_rows, now, deadline_seconds, late)
         try:
             with self._changed:
-                self._desk.admit(request, rows, now)
+                self._tracker.admit(request, rows, now)
                 self._changed.notify()
         except Overloaded as refusal:
             self._observer.rejected(refusal.reason)
@@ -243,11 +243,11 @@ class PooledEngine:
                 fail with `EngineStopped`.
         """
         with self._changed:
-            self._desk.close()
+            self._tracker.close()
             self._changed.notify()
         self._join(timeout_seconds)
         with self._changed:
-            self._desk.stop()
+            self._tracker.stop()
             self._changed.notify()
         self._worker.tell()
         self._join(timeout_seconds)
@@ -260,7 +260,7 @@ class PooledEngine:
         if not future.cancelled():
             return
         with self._changed:
-            is_withdrawn = self._desk.withdraw(request)
+            is_withdrawn = self._tracker.withdraw(request)
             self._changed.notify()
         if is_withdrawn:
             future.set_running_or_notify_cancel()

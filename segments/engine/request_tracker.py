@@ -1,4 +1,4 @@
-"""Where requests of an engine come in and end; one lock is held around it."""
+"""Request lifecycle of `PooledEngine`: admission, progress, the end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .requests import (
 LEAST_RETRY_SECONDS = 0.05
 
 
-class RequestDesk:
+class RequestTracker:
     """Admits requests, moves their rows, and says how each ends.
 
     A request ends once: answered, when all its rows are; or with an error
@@ -51,7 +51,7 @@ class RequestDesk:
         """Lets a request in.
 
         Raises:
-            Overloaded: it is refused, `EngineStopped` if the desk is closed.
+            Overloaded: it is refused, `EngineStopped` if it is closed.
         """
         if self.is_closed:
             raise EngineStopped()
@@ -61,7 +61,7 @@ class RequestDesk:
         given = (
             rows.buckets.tolist(),
             request.deadline,
-            (rows.speed > 0).tolist(),
+            rows.may_leave.tolist(),
         )
         refusal = self.scheduler.refusal(*given, now=now)
         if request.num_rows > self.table.num_free:
@@ -113,7 +113,8 @@ class RequestDesk:
         costs = self.scheduler.costs
         row_ids = np.array(plan.row_ids)
         costs.observe(plan.segment, plan.bucket, len(row_ids), seconds)
-        may_leave = row_ids[self.table.speed[row_ids] > 0]
+        thresholds = self.table.thresholds[row_ids]
+        may_leave = row_ids[np.any(thresholds > 0, axis=1)]
         stay = len(np.setdiff1d(may_leave, leaving))
         costs.observe_leaving(plan.segment, len(may_leave), stay)
 

@@ -128,7 +128,8 @@ class RowTable:
 
     def __init__(self, num_rows: int, config: FastBertConfig) -> None:
         self.config = config
-        self.speed = np.zeros(num_rows, np.float32)
+        num_exits = config.num_hidden_layers
+        self.thresholds = np.empty((num_rows, num_exits), np.float32)
         self.keeps_deepest = np.zeros(num_rows, bool)
         self.answers = Answers(num_rows, config)
         self.requests = [None] * num_rows
@@ -147,7 +148,7 @@ class RowTable:
         ids, self._free = self._free[:count], self._free[count:]
         request.row_ids[:] = ids
         request.is_inside[:] = True
-        self.speed[request.row_ids] = rows.speed
+        self.thresholds[request.row_ids] = rows.thresholds
         self.keeps_deepest[request.row_ids] = request.keeps_deepest
         self.places[request.row_ids] = np.arange(count)
         for row_id, inputs in zip(ids, rows.inputs, strict=True):
@@ -168,12 +169,14 @@ class SplitRows:
 
     Args:
         inputs: list of int32 `[3, bucket]`, in the order of `INPUT_NAMES`.
-        speed: float32 `[B]`.
+        thresholds: float32 `[B, L]`, of the request's `ExitRule`.
+        may_leave: bool `[B]`, before the last exit.
         buckets: int64 `[B]`.
     """
 
     inputs: list[np.ndarray]
-    speed: np.ndarray
+    thresholds: np.ndarray
+    may_leave: np.ndarray
     buckets: np.ndarray
 
     @classmethod
@@ -181,10 +184,14 @@ class SplitRows:
         cls, inputs: Mapping[str, Any], speed: Any, config: FastBertConfig
     ) -> SplitRows:
         """Checks and splits what `PooledEngine.submit` takes."""
-        tensors, speed, lengths = CheckedRows.of(inputs, speed, config)
-        arrays = {name: x.numpy() for name, x in tensors.items()}
-        buckets = bucket_lengths(lengths, config.max_position_embeddings)
+        given = CheckedRows.of(inputs, speed, config)
+        # Rows of several requests run together.
+        given.rule.check_default_score("the engine")
+        arrays = {name: x.numpy() for name, x in given.inputs.items()}
+        buckets = bucket_lengths(given.lengths, config.max_position_embeddings)
         padded = cut(arrays, int(buckets.max(initial=1)))
         stacked = np.stack([padded[name] for name in INPUT_NAMES], 1)
         rows = [x[:, :n] for x, n in zip(stacked, buckets, strict=True)]
-        return cls(rows, speed, buckets)
+        thresholds = given.thresholds
+        may_leave = np.any(thresholds > 0, axis=1)
+        return cls(rows, thresholds, may_leave, buckets)

@@ -8,12 +8,13 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from fastbert_tf import INPUT_NAMES
+from fastbert_tf import INPUT_NAMES, ExitRule
 
 from ..buckets import bucket_lengths
-from ..compaction import Compaction, Rows
+from ..compaction import Compaction
+from ..row_state import RowState
 from ..segment import Segment
-from ..step import SMALLEST_SPEED, start_step
+from ..step import start_step
 
 
 class LaunchTime(NamedTuple):
@@ -52,7 +53,7 @@ def measure_launches(
     """Runs the segments on rows alone and in full batches.
 
     Each runs twice, the second time counts; students are passed over once
-    too, as they are at speed 0.
+    too, as where no row asks them.
 
     Args:
         segments: list of `Segment` in order.
@@ -62,36 +63,44 @@ def measure_launches(
     """
     config = segments[0].config
     compaction = Compaction(config.hidden_size, segments[0].precision)
+    num_exits = config.num_hidden_layers
+    full_depth = ExitRule.of(0.0, num_exits)
+    asking = ExitRule.nobody_leaves(num_exits)
     for bucket in buckets:
         for num_rows in sorted({1, max_batch_size}):
-            ones = tf.ones([num_rows, bucket], tf.int32)
-            given = segments, ones, compaction, clock
-            _run_through(*given, speed=0.0)
-            _run_through(*given, speed=SMALLEST_SPEED)
-            yield from _run_through(*given, speed=SMALLEST_SPEED)
+            given = segments, (num_rows, bucket), compaction, clock
+            _run_through(*given, full_depth)
+            _run_through(*given, asking)
+            yield from _run_through(*given, asking)
 
 
 def _run_through(
     segments: Sequence[Segment],
-    ones: tf.Tensor,
+    shape: tuple[int, int],
     compaction: Compaction,
     clock: Callable[[], float],
-    speed: float,
+    rule: ExitRule,
 ) -> list[LaunchTime]:
     """Rows that all stay, once through every segment."""
-    num_rows, bucket = ones.shape
+    num_rows, bucket = shape
+    ones = tf.ones(shape, tf.int32)
     # 0 is an id of every table, 1 need not be a token type.
     inputs = dict.fromkeys(INPUT_NAMES, 0 * ones) | {"padding_mask": ones}
-    speeds = np.full(num_rows, speed, np.float32)
-    rows = Rows(None, ones, np.arange(num_rows))
+    rows = RowState(
+        hidden_states=None,
+        padding_mask=ones,
+        row_ids=np.arange(num_rows),
+        thresholds=rule.of_rows(num_rows),
+        inputs=inputs,
+    )
     times = []
     for i, segment in enumerate(segments):
         start = clock()
-        step = start_step(segment, rows, speeds, inputs)
+        step = start_step(segment, rows)
         np.asarray(step.leaves)
         # The first row of several is taken away, and forgotten.
         kept = compaction.survivors(step.rows, rows.row_ids == 0)
         kept.hidden_states[:1, :1, :1].numpy()
         times.append(LaunchTime(i, bucket, num_rows, clock() - start))
-        rows, inputs = step.rows, None
+        rows = step.rows
     return times

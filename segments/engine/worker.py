@@ -1,4 +1,4 @@
-"""The thread of an engine: runs what the desk says until nothing is left."""
+"""The thread of an engine: runs what the tracker says until nothing is left."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..scheduler import Plan
 from ..step import Step
 from .executor import EngineExecutor
 from .observer import EngineObserver
-from .request_tracker import RequestDesk
+from .request_tracker import RequestTracker
 from .requests import (
     DeadlineExceeded,
     EngineAnswer,
@@ -41,9 +41,9 @@ class EngineWorker:
     What a segment raises ends the requests of that batch, not the thread.
 
     Args:
-        desk: `RequestDesk`.
+        tracker: `RequestTracker`.
         executor: `EngineExecutor`, used by this thread alone.
-        changed: `Condition`, held around the desk; notified of new work.
+        changed: `Condition`, held around the tracker; notified of new work.
         clock: function that gives seconds.
         observer: `EngineObserver`.
         max_in_flight: int, launches begun before the first is read.
@@ -51,14 +51,14 @@ class EngineWorker:
 
     def __init__(
         self,
-        desk: RequestDesk,
+        tracker: RequestTracker,
         executor: EngineExecutor,
         changed: threading.Condition,
         clock: Callable[[], float],
         observer: EngineObserver,
         max_in_flight: int,
     ) -> None:
-        self._desk = desk
+        self._tracker = tracker
         self._executor = executor
         self._changed = changed
         self._clock = clock
@@ -67,7 +67,7 @@ class EngineWorker:
         self._last_end = clock()
 
     def run(self) -> None:
-        """Until the desk is closed and nothing is left."""
+        """Until the tracker is closed and nothing is left."""
         in_flight = deque()
         while self._wait_for_work():
             plan = self._next_plan()
@@ -81,7 +81,7 @@ class EngineWorker:
     def tell(self) -> None:
         """Gives the requests that ended what they get."""
         with self._changed:
-            ended, self._desk.ended = self._desk.ended, []
+            ended, self._tracker.ended = self._tracker.ended, []
         for request, outcome in ended:
             self._tell(request, outcome)
 
@@ -103,21 +103,23 @@ class EngineWorker:
 
     def _wait_for_work(self) -> bool:
         """False once there is none and none will come."""
-        desk = self._desk
+        tracker = self._tracker
         with self._changed:
-            self._changed.wait_for(lambda: desk.has_work or desk.is_closed)
-            return desk.has_work
+            self._changed.wait_for(
+                lambda: tracker.has_work or tracker.is_closed
+            )
+            return tracker.has_work
 
     def _next_plan(self) -> Plan | None:
         with self._changed:
-            plan = self._desk.next_plan(self._clock())
-            drops, self._desk.drops = self._desk.drops, []
+            plan = self._tracker.next_plan(self._clock())
+            drops, self._tracker.drops = self._tracker.drops, []
         for dropped in drops:
             self._executor.drop(dropped)
         return plan
 
     def _launch(self, plan: Plan, in_flight: deque[_Launch]) -> None:
-        size = self._desk.scheduler.max_batch_size
+        size = self._tracker.scheduler.max_batch_size
         self._observer.launched(plan.segment, len(plan.row_ids), size)
         start = self._clock()
         try:
@@ -139,10 +141,10 @@ class EngineWorker:
         seconds = now - max(start, self._last_end)
         self._last_end = now
         with self._changed:
-            self._desk.settle(plan, leaving, now)
-            self._desk.learn(plan, leaving, seconds)
+            self._tracker.settle(plan, leaving, now)
+            self._tracker.learn(plan, leaving, seconds)
 
     def _fail(self, plan: Plan, error: Exception) -> None:
         segment = self._executor.segments[plan.segment]
         with self._changed:
-            self._desk.fail(plan, segment.name, error)
+            self._tracker.fail(plan, segment.name, error)

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from fastbert_tf import (
+    ExitRule,
     FastBertClassifier,
     SelfDistiller,
     normalized_entropy,
@@ -148,6 +149,11 @@ def _pooled_network() -> Any:
     ).function
 
 
+def _thresholds(rows: int) -> np.ndarray:
+    speed = np.linspace(0, 1, rows)
+    return ExitRule.of(speed, 2, rows).of_rows(rows)
+
+
 def _schedule(step: tf.Tensor) -> Any:
     return LinearWarmupDecay(0.1, 9)(step)
 
@@ -181,12 +187,12 @@ CASES = {
     "last_segment_loaded": Case(_loaded(1), _states, ("load_segments",)),
     "single_graph": Case(
         _single_graph,
-        lambda rows: [*_all_ids(rows), np.linspace(0, 1, rows, dtype="f")],
+        lambda rows: [*_all_ids(rows), _thresholds(rows)],
         ("SingleGraphDriver",),
     ),
     "pooled_network": Case(
         _pooled_network,
-        lambda rows: [*_all_ids(rows), np.linspace(0, 1, rows, dtype="f")],
+        lambda rows: [*_all_ids(rows), _thresholds(rows)],
         ("PooledNetwork",),
     ),
     "normalized_entropy": Case(

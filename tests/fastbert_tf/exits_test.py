@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fastbert_tf import normalized_entropy, simulate_exits
-from fastbert_tf.exits import check_speed
+from fastbert_tf.speed import check_speed
 
 LOGITS = np.random.default_rng(1).normal(0, 2, (4, 9, 5)).astype("float32")
 

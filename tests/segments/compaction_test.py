@@ -1,22 +1,16 @@
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from fastbert_tf.segments.compaction import Compaction, Rows, compact
+from fastbert_tf.segments.compaction import Compaction, compact
 
-H = 12
+from .marked_rows import H, check_marked, marked_rows
+
+IDS = (3, 2, 1, 0)
 LEAVES = np.array([True, False, True, False])
-
-
-def marked_rows(count: int = 4, positions: int = 7) -> Rows:
-    """Rows whose every value tells which row it belongs to."""
-    ids = np.arange(count)[::-1].copy()
-    marked = ids.astype("float32")[:, None, None]
-    return Rows(
-        tf.constant(np.tile(marked, (1, positions, H))),
-        tf.constant(np.tile(ids[:, None], (1, positions)), tf.int32),
-        ids,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -24,14 +18,13 @@ def compaction() -> Compaction:
     return Compaction(H, "float32")
 
 
+@pytest.mark.parametrize("to", [tf.constant, np.asarray])
 def test_everything_of_a_row_that_stays_moves_together(
-    compaction: Compaction,
+    compaction: Compaction, to: Callable[[np.ndarray], Any]
 ) -> None:
-    rows = compaction.survivors(marked_rows(), LEAVES)
-    assert rows.row_ids.tolist() == [2, 0]
-    for tensor in rows[:2]:
-        firsts = tf.reshape(tensor, [2, -1])[:, 0]
-        np.testing.assert_array_equal(firsts, rows.row_ids)
+    rows = compaction.survivors(marked_rows(IDS, to=to), LEAVES)
+    check_marked(rows, [2, 0])
+    assert isinstance(rows.hidden_states, type(to(np.zeros(1))))
 
 
 def test_survivors_are_trimmed_to_what_they_need(
@@ -43,26 +36,25 @@ def test_survivors_are_trimmed_to_what_they_need(
         asked.extend(row_ids)
         return 5
 
-    rows = compaction.survivors(marked_rows(), LEAVES, longest)
+    rows = compaction.survivors(marked_rows(IDS), LEAVES, longest)
     assert asked == [2, 0]
     assert rows.hidden_states.shape == (2, 5, H)
     assert rows.padding_mask.shape == (2, 5)
 
 
-@pytest.mark.parametrize("leaves", [False, True])
-def test_nothing_is_copied_if_all_rows_stay_or_none(
-    compaction: Compaction, leaves: bool
-) -> None:
-    given = marked_rows()
-    rows = compaction.survivors(given, np.full(4, leaves))
-    assert rows.hidden_states is given.hidden_states
-    assert len(rows.row_ids) == (0 if leaves else 4)
+def test_nothing_is_copied_if_all_rows_stay(compaction: Compaction) -> None:
+    given = marked_rows(IDS)
+    assert compaction.survivors(given, np.zeros(4, bool)) is given
+
+
+def test_nothing_is_left_if_all_rows_leave(compaction: Compaction) -> None:
+    check_marked(compaction.survivors(marked_rows(IDS), np.ones(4, bool)), [])
 
 
 def test_it_is_traced_once_for_any_number_of_rows() -> None:
     compaction = Compaction(H, "float32")
     for count, positions in ((4, 7), (2, 3), (64, 7)):
-        rows = marked_rows(count, positions)
+        rows = marked_rows(range(count), positions)
         leaves = np.arange(count) % 2 == 0
         traced = compaction.survivors(rows, leaves)
         eager = compact(*rows[:2], ~leaves, positions)

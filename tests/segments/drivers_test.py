@@ -9,7 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastbert_tf import ExitResult, FastBertClassifier, simulate_exits
+from fastbert_tf import (
+    ExitResult,
+    FastBertClassifier,
+    simulate_exits,
+)
 from fastbert_tf.segments import (
     Driver,
     PooledDriver,
@@ -26,19 +30,6 @@ from .driver_test import LIGHT, SPEEDS, assert_equal, settled
 
 Models = list[FastBertClassifier]
 PLAN = SegmentPlan(NUM_BLOCKS, (1, 3))
-
-
-@pytest.fixture(scope="module")
-def several(models: Models, drivers: list[Driver]) -> dict[str, Any]:
-    """A driver of each kind, all of the model of four blocks."""
-    segments = drivers[0].segments
-    return {
-        "driver": drivers[0],
-        "pools of 4": PooledDriver(segments, 4),
-        "pools of 1": PooledDriver(segments, 1),
-        "pools of 99": PooledDriver(segments, 99),
-        "single graph": SingleGraphDriver(models[0]),
-    }
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +63,7 @@ def check(
         speed = np.array(speed[:num_rows])
     inputs = tiny_inputs(num_rows, batch["positions"], batch["data_seed"])
     logits = model.exit_logits(inputs)
-    expected = simulate_exits(logits, speed, exits)
+    expected = simulate_exits(logits, speed, exits=exits)
     for driver in drivers.values():
         result = driver.predict(inputs, speed)
         assert_equal(result, expected, settled(logits, speed))
@@ -178,7 +169,7 @@ def test_drivers_by_purpose_answer_and_take_a_plan(
 ) -> None:
     result = build(models[0], plan=PLAN).predict(tiny_inputs(7), 0.5)
     logits = models[0].exit_logits(tiny_inputs(7))
-    expected = simulate_exits(logits, 0.5, PLAN.exits)
+    expected = simulate_exits(logits, 0.5, exits=PLAN.exits)
     assert_equal(result, expected, settled(logits, 0.5))
 
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fastbert_tf import FastBertClassifier, simulate_exits
+from fastbert_tf import ExitRule, FastBertClassifier, simulate_exits
 from fastbert_tf.segments import SegmentPlan
 from fastbert_tf.segments.backends.building import network_parts
 from fastbert_tf.segments.pooled_graph import PooledNetwork, Pools, ladder
 from tests.segments.driver_test import settled
-from tests.tiny_models import random_model, take, tiny_inputs
+from tests.tiny_models import NUM_BLOCKS, random_model, take, tiny_inputs
 from tests.tolerances import tolerance
 
 LONGEST = 37
@@ -43,8 +43,9 @@ def network(
 
 def ask(function: Any, inputs: Any, speed: Any) -> list[np.ndarray]:
     ids = [tf.constant(x) for x in inputs.values()]
-    speed = np.broadcast_to(np.float32(speed), len(inputs["padding_mask"]))
-    return [x.numpy() for x in function(*ids, tf.constant(speed))]
+    rule = ExitRule.of(speed, NUM_BLOCKS)
+    thresholds = rule.of_rows(len(inputs["padding_mask"]))
+    return [x.numpy() for x in function(*ids, tf.constant(thresholds))]
 
 
 @pytest.mark.parametrize("exits", [(0, 1, 2, 3), (1, 3), (3,)])
@@ -55,7 +56,7 @@ def test_any_plan_is_answered_as_the_oracle_says(
     logits = model.exit_logits(inputs).numpy()
     parts = network_parts(model, "float32", SegmentPlan(4, exits))
     function = network(model, f"plan {exits}", parts)
-    expected = simulate_exits(logits, 0.5, exits)
+    expected = simulate_exits(logits, 0.5, exits=exits)
     received = ask(function, inputs, 0.5)
     kept = settled(logits, 0.5)
     np.testing.assert_array_equal(received[2][kept], expected.exit_index[kept])

@@ -32,7 +32,7 @@ def test_the_two_extremes() -> None:
     "exits", [(), (0,), (2, 1, 3), (1, 1, 3), (-1, 3), (0, 4)]
 )
 def test_impossible_exits_are_refused(exits: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match="end with the teacher, exit 3"):
+    with pytest.raises(ValueError, match="end with the last, 3"):
         SegmentPlan(4, exits)
 
 

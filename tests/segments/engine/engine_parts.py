@@ -78,10 +78,10 @@ def inputs_of_length(length: int, num_rows: int = 1, seed: int = 0) -> Inputs:
 
 def assert_nothing_is_left(engine: PooledEngine) -> None:
     """No row, place or tensor, after `stop`."""
-    desk, executor = engine._desk, engine._worker._executor
-    assert desk.scheduler.num_rows == 0
+    tracker, executor = engine._tracker, engine._worker._executor
+    assert tracker.scheduler.num_rows == 0
     assert engine.pool_sizes == [0] * len(engine.segments)
-    assert desk.table.num_free == engine.max_enqueued_rows
-    assert set(desk.table.requests) == {None}
-    assert not desk.ended
+    assert tracker.table.num_free == engine.max_enqueued_rows
+    assert set(tracker.table.requests) == {None}
+    assert not tracker.ended
     assert not any(map(len, executor._pools.values()))
