@@ -9,12 +9,15 @@ from .engine.pooled_engine import PooledEngine
 from .planning import plan_segments
 from .pooled_driver import PooledDriver
 from .pooled_graph import Outputs, PooledNetwork, Pools
+from .prediction import Prediction, predict_texts
 from .segment import Segment, segment_name
 from .segment_plan import SegmentPlan
 from .single_graph import SingleGraphDriver
-from .text_classifier import Prediction, predict_texts
+from .text_answers import NOT_FINITE, TextAnswer, TextAnswers, rounded
+from .text_classifier import TextClassifier
 
 __all__ = [
+    "NOT_FINITE",
     "CostTable",
     "Driver",
     "Outputs",
@@ -26,6 +29,9 @@ __all__ = [
     "Segment",
     "SegmentPlan",
     "SingleGraphDriver",
+    "TextAnswer",
+    "TextAnswers",
+    "TextClassifier",
     "bucket_lengths",
     "build_segments",
     "cut",
@@ -34,6 +40,7 @@ __all__ = [
     "measure_costs",
     "plan_segments",
     "predict_texts",
+    "rounded",
     "row_lengths",
     "segment_name",
 ]

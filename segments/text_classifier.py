@@ -1,50 +1,264 @@
-"""From texts to answers."""
+"""`TextClassifier`: texts in, named labels out, over any driver."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+import operator
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from fastbert_tf import ExitResult, TextPreprocessor
+from fastbert_tf import (
+    FastBertClassifier,
+    FastBertConfig,
+    TextPreprocessor,
+    check_preprocessor,
+    check_speed,
+)
+from fastbert_tf.checkpoints import check_labels, read_manifest
 
+from .backends.precision import PRECISIONS, check_precision
+from .choosing import for_latency, for_throughput
 from .driver import Driver
 from .pooled_driver import PooledDriver
 from .single_graph import SingleGraphDriver
+from .text_answers import TextAnswer, TextAnswers
+from .text_rows import TextRows, as_sequence, stream_rows
+from .trained_folder import trained_folder
 
 AnyDriver = Driver | PooledDriver | SingleGraphDriver
 
-
-class Prediction(NamedTuple):
-    """Answers of B texts.
-
-    Args:
-        result: `ExitResult` of B rows.
-        truncated: bool `[B]`, tokens of the text were cut.
-    """
-
-    result: ExitResult
-    truncated: np.ndarray
+PURPOSES = ("throughput", "latency")
+DEFAULT_SPEED = 0.5
+# Batches that are encoded and answered in one call: rows of one length meet
+# in them, and the last batches of a call, which are not full, are few.
+_BATCHES_PER_CALL = 256
 
 
-def predict_texts(
-    driver: AnyDriver,
-    preprocessor: TextPreprocessor,
-    texts: Sequence[str],
-    pairs: Sequence[str] | None = None,
-    speed: float = 0.5,
-) -> Prediction:
-    """Answers texts, in the order given.
+class TextClassifier:
+    """Texts in, named labels out.
+
+    It holds what answers (a driver), what turns texts into ids, and what was
+    trained on: the names of the classes and whether texts come in pairs.
 
     Args:
-        driver: any driver; for more than a batch of texts a `PooledDriver`,
-            which sorts them by length.
+        driver: `PooledDriver`, `SingleGraphDriver` or `Driver`.
         preprocessor: `TextPreprocessor` of the same model.
-        texts: B strings; all are encoded at once, so pass a chunk of a file.
-        pairs: the second text of each row, or None.
-        speed: float in [0, 1].
+        labels: C class names in the order of the logits, or None; answers
+            have the numbers of the classes then.
+        pairs: bool, whether the model was trained on pairs of texts; None if
+            that is not known, and both are taken.
+        speed: float in [0, 1], for callers who name none.
+        rows_per_call: int, rows that are encoded and answered at once; 256
+            batches of a `PooledDriver` by default, 32 rows of the others.
+
+    Example:
+
+    ```python
+    classifier = TextClassifier.from_pretrained("model/")
+    answers = classifier.predict(["a fine film", "dull"])
+    list(answers), answers.probabilities, answers.exit_index
+    ```
     """
-    inputs, truncated = preprocessor.encode(texts, pairs)
-    result = driver.predict(inputs, speed)
-    return Prediction(result, np.asarray(truncated))
+
+    def __init__(
+        self,
+        driver: AnyDriver,
+        preprocessor: TextPreprocessor,
+        labels: Sequence[str] | None = None,
+        pairs: bool | None = None,
+        speed: float = DEFAULT_SPEED,
+        *,
+        rows_per_call: int | None = None,
+    ) -> None:
+        check_preprocessor(
+            preprocessor.vocab_size, preprocessor.sequence_length, driver.config
+        )
+        check_labels(labels, driver.config.num_classes)
+        check_speed(speed, 1)
+        self.driver = driver
+        self.preprocessor = preprocessor
+        self.labels = None if labels is None else tuple(labels)
+        self.pairs = pairs
+        self.speed = speed
+        self.rows_per_call = rows_per_call or _rows_per_call(driver)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        path: str | os.PathLike[str],
+        precision: str | None = None,
+        purpose: str = "throughput",
+        max_batch_size: int = 32,
+    ) -> TextClassifier:
+        """The classifier of a trained model's folder.
+
+        Args:
+            path: folder that `save_pretrained` or `fastbert-train` wrote, or
+                the name of one on the Hugging Face hub. Bundles are loaded
+                by `export.load_classifier`.
+            precision: str, as of `build_segments`; `"float32"` by default.
+            purpose: str, `"throughput"` answers many texts soonest (a
+                `PooledDriver`), `"latency"` one text or one batch (a
+                `SingleGraphDriver`).
+            max_batch_size: int, rows that run together.
+
+        Raises:
+            FileNotFoundError: there is nothing at `path`, or a file of it is
+                missing.
+            ValueError: it is no trained model, a file is damaged, or an
+                argument is not as above.
+        """
+        if purpose not in PURPOSES:
+            raise ValueError(
+                f"`purpose` must be one of {list(PURPOSES)}. Received: "
+                f"purpose={purpose!r}."
+            )
+        precision = check_precision(precision or PRECISIONS[0])
+        folder = trained_folder(path)
+        manifest = read_manifest(folder)
+        preprocessor = TextPreprocessor.from_pretrained(folder)
+        model = FastBertClassifier.from_pretrained(folder)
+        if purpose == "throughput":
+            driver = for_throughput(model, precision, max_batch_size)
+            return cls(driver, preprocessor, manifest.labels, manifest.pairs)
+        return cls(
+            for_latency(model, precision),
+            preprocessor,
+            manifest.labels,
+            manifest.pairs,
+            rows_per_call=max_batch_size,
+        )
+
+    @property
+    def config(self) -> FastBertConfig:
+        """Of the model."""
+        return self.driver.config
+
+    def predict(
+        self, texts: Any, texts_b: Any = None, speed: Any = None
+    ) -> TextAnswers:
+        """Answers N texts or pairs of texts, in the order given.
+
+        All answers are held at once, but only `rows_per_call` rows of ids; a
+        stream that has no end or does not fit into memory is answered by
+        `predict_stream`.
+
+        Args:
+            texts: list, tuple, NumPy array, pandas Series, string tensor or
+                finite `tf.data.Dataset` of N strings.
+            texts_b: the same, the second text of each row, where the model
+                was trained on pairs.
+            speed: float in [0, 1], one value or `[N]`, or an `ExitRule`; 0
+                runs every segment. `self.speed` by default.
+
+        Raises:
+            TypeError, ValueError: an argument is not as above, or there are
+                pairs where the model is of single texts, or the reverse.
+        """
+        rows = TextRows.of(texts, texts_b, self.pairs)
+        speed = self._checked_speed(speed, rows.num_rows)
+        starts = range(0, max(rows.num_rows, 1), self.rows_per_call)
+        parts = [slice(i, i + self.rows_per_call) for i in starts]
+        return TextAnswers.concatenate(
+            [self._answer(rows.part(x), _part(speed, x)) for x in parts]
+        )
+
+    def predict_stream(
+        self, iterable: Iterable[Any], speed: Any = None
+    ) -> Iterator[TextAnswer]:
+        """Answers texts as they come, in order, with bounded memory.
+
+        `rows_per_call` items are read before the first of them is answered.
+
+        Args:
+            iterable: of strings, or of pairs of strings where the model was
+                trained on pairs; a `tf.data.Dataset` of either.
+            speed: float in [0, 1] or an `ExitRule`, the same for all rows.
+
+        Yields:
+            a `TextAnswer` for every item.
+
+        Raises:
+            TypeError, ValueError: as of `predict`; for an item once it is
+                reached.
+        """
+        speed = self._checked_speed(speed, None)
+        chunks = stream_rows(iterable, self.rows_per_call, self.pairs)
+        return (
+            answer
+            for rows in chunks
+            for answer in self._answer(rows, speed).rows()
+        )
+
+    def score(
+        self, texts: Any, labels: Any, texts_b: Any = None, speed: Any = None
+    ) -> float:
+        """Accuracy: the share of rows whose label is the one given.
+
+        A row without an answer counts as wrong.
+
+        Args:
+            texts, texts_b, speed: as of `predict`.
+            labels: list or array of N class names; of their numbers where
+                the model has no names.
+
+        Raises:
+            ValueError: a label is not one of the model's, there are none, or
+                not as many as texts.
+        """
+        rows = TextRows.of(texts, texts_b, self.pairs)
+        labels = self._known_labels(labels, rows.num_rows)
+        answers = self.predict(*rows, speed)
+        hits = map(operator.eq, answers.labels, labels)
+        return sum(hits) / len(labels)
+
+    def _answer(self, rows: TextRows, speed: Any) -> TextAnswers:
+        inputs, truncated = rows.encode(self.preprocessor)
+        result = self.driver.predict(inputs, speed)
+        return TextAnswers(result, truncated, self.labels)
+
+    def _checked_speed(self, speed: Any, num_rows: int | None) -> Any:
+        """`speed` or the default; without `num_rows` a single value alone."""
+        if speed is None:
+            return self.speed
+        if num_rows is None and np.ndim(speed):
+            raise ValueError(
+                "`speed` of a stream must be one value for all rows. "
+                f"Received: shape {np.shape(speed)}. Pass a single number."
+            )
+        return check_speed(speed, 1 if num_rows is None else num_rows)
+
+    def _known_labels(self, labels: Any, num_rows: int) -> list[str | int]:
+        names = self.labels or range(self.config.num_classes)
+        labels = [_plain(label) for label in as_sequence(labels, "labels")]
+        if len(labels) != num_rows or not labels:
+            raise ValueError(
+                "`labels` must be one a text, and 1 or more. Received: "
+                f"{len(labels)} labels and {num_rows} texts."
+            )
+        unknown = sorted({repr(x) for x in labels if x not in names})
+        if unknown:
+            raise ValueError(
+                f"`labels` must be of {list(names)}, the classes of the "
+                f"model. Received: {', '.join(unknown[:10])}. Use the names "
+                "it was trained on."
+            )
+        return labels
+
+
+def _rows_per_call(driver: AnyDriver) -> int:
+    if isinstance(driver, PooledDriver):
+        return driver.max_batch_size * _BATCHES_PER_CALL
+    return 32
+
+
+def _part(speed: Any, rows: slice) -> Any:
+    return speed[rows] if np.ndim(speed) else speed
+
+
+def _plain(label: Any) -> Any:
+    """A label without NumPy's type around it, and text in place of bytes."""
+    label = label.item() if isinstance(label, np.generic) else label
+    return label.decode() if isinstance(label, bytes) else label

@@ -23,7 +23,7 @@ from ..backends.building import build_segments
 from .corpus import PACKAGES, SPLITS, Row, make_corpus, source_folders, write_corpus
 from .encoder import NUM_LAYERS, encoder_folder
 from ..driver import Driver
-from ..text_classifier import predict_texts
+from ..prediction import predict_texts
 from ..timing import FULL_DEPTH, Timing, speed_name, time_in_turn, timed_runs
 
 # Short texts of five classes leave much unsure: under 0.5 nearly all go deep.
