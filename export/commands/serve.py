@@ -16,17 +16,15 @@ it wants past the deadline: `late=error`, which is the default, or
 Requests above what can be held get 503 with Retry-After.
 """
 
-import importlib.util
 from collections.abc import Sequence
 
 from absl import app, flags
 
 from fastbert_tf.commands.launch import launch
 
-from ..server.limits import Limits
+from .. import server
 
-_DEFAULTS = Limits()
-_PACKAGES = ("starlette", "uvicorn", "h11", "prometheus_client")
+_DEFAULTS = server.Limits()
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -65,15 +63,7 @@ def define_flags(values: flags.FlagValues) -> None:
 def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"Not a flag: {' '.join(argv[1:])}")
-    missing = [x for x in _PACKAGES if importlib.util.find_spec(x) is None]
-    if missing:
-        raise ImportError(
-            f"Serving needs packages that are not installed: {missing}. Run "
-            "`pip install 'fastbert-tf[serve]'`, or use fastbert-predict."
-        )
-    # They are optional, so that what imports them is imported from here on.
-    starting = importlib.import_module("..server.starting", __package__)
-    starting.serve(
+    server.serve(
         values.bundle_dir,
         values.model_name,
         values.host,
@@ -83,9 +73,9 @@ def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
     )
 
 
-def _limits(values: flags.FlagValues) -> Limits:
+def _limits(values: flags.FlagValues) -> server.Limits:
     millis = values.deadline_millis
-    return Limits(
+    return server.Limits(
         deadline_seconds=None if millis is None else millis / 1000,
         max_enqueued_rows=values.max_enqueued_rows,
         max_body_bytes=values.max_body_bytes,

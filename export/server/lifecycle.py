@@ -1,4 +1,4 @@
-"""The server's life: a port, warming, serving, draining."""
+"""Server lifecycle: a port opens, the model warms, serves and drains."""
 
 from __future__ import annotations
 
@@ -16,11 +16,58 @@ from types import FrameType
 import uvicorn
 from starlette.applications import Starlette
 
+from fastbert_tf.segments.engine import PooledEngine
+
 from .app import create_app
 from .connections import timed_protocol
+from .limits import Limits
+from .metrics import Metrics
+from .served_model import ServedModel
 from .service import Service
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def serve(
+    bundle_dir: str,
+    model_name: str = "fastbert",
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    max_batch_size: int = 32,
+    limits: Limits | None = None,
+) -> None:
+    """Serves a bundle over HTTP until SIGINT or SIGTERM.
+
+    The port is open before the bundle is loaded, so that a port in use is
+    known at once.
+
+    Args:
+        bundle_dir: folder that `export_segments` wrote.
+        model_name: str, that clients ask for.
+        host: str, an address of this machine.
+        port: int; 0 for any that is free.
+        max_batch_size: int, rows that run together.
+        limits: `Limits`; its defaults if left out.
+
+    Raises:
+        OSError: the port cannot be had.
+        FileNotFoundError, ValueError: the bundle or the name is refused.
+    """
+    limits = limits or Limits()
+    with open_port(host, port) as opened:
+        model = ServedModel.load(bundle_dir, model_name)
+        exits = model.manifest.plan.exits
+        metrics = Metrics(model.manifest.segment_names, exits)
+        engine = PooledEngine(
+            model.segments,
+            max_batch_size=max_batch_size,
+            max_enqueued_rows=limits.max_enqueued_rows,
+            observer=metrics,
+        )
+        server = Server(Service(model, engine, metrics, limits))
+        url = "http://{}:{}/".format(*opened.getsockname()[:2])
+        print(f"{model.name} at {url}, warming", flush=True)
+        server.serve_on(opened)
 
 
 def open_port(host: str, port: int) -> socket.socket:
@@ -47,8 +94,9 @@ def open_port(host: str, port: int) -> socket.socket:
 class Server(uvicorn.Server):
     """Serves until SIGINT or SIGTERM, then answers what is inside.
 
-    A second signal ends the process at once. The engine is started and warmed
-    beside the server, which is not ready before that, nor once it drains.
+    A second signal ends the process at once. The engine starts and warms
+    while the server already listens: it says it is not ready until that is
+    done, and again once it drains.
 
     Args:
         service: `Service` whose engine has not been started.
@@ -107,7 +155,7 @@ class Server(uvicorn.Server):
 
     @contextlib.asynccontextmanager
     async def _life(self, app: Starlette) -> AsyncIterator[None]:
-        """Around the application."""
+        """Warms beside the application, and drains behind it."""
         warming = asyncio.create_task(self._warm_up())
         yield
         _say("draining")
