@@ -6,9 +6,10 @@ from .choosing import for_latency, for_throughput
 from .costs import CostTable, measure_costs
 from .driver import Driver
 from .engine.pooled_engine import PooledEngine
+from .graph_answers import Outputs
 from .planning import plan_segments
 from .pooled_driver import PooledDriver
-from .pooled_graph import Outputs, PooledNetwork, Pools
+from .pooled_graph import PooledNetwork, Pools
 from .prediction import Prediction, predict_texts
 from .segment import Segment, segment_name
 from .segment_plan import SegmentPlan

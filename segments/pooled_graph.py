@@ -10,6 +10,12 @@ import tensorflow as tf
 from fastbert_tf import FastBertConfig, leaves
 
 from .backends.building import Parts, with_weights
+from .graph_answers import (
+    GraphAnswers,
+    Outputs,
+    answers_unless_empty,
+    joined_answers,
+)
 
 # Positions a pool may have. On AG News (45 to 64 tokens of 64) a step at 48
 # made no caller faster, and eight callers 19 % slower than one pool of 64: they
@@ -32,20 +38,6 @@ class Pools(NamedTuple):
     max_batch_size: int = 1024
     max_enqueued_batches: int = 64
     num_batch_threads: int = 1
-
-
-class Outputs(NamedTuple):
-    """What a network says of B rows, in the order of the rows.
-
-    Args:
-        logits: float32 `[B, C]`, of the exit that answered.
-        uncertainty: float32 `[B]`.
-        exit_index: int32 `[B]`.
-    """
-
-    logits: Any
-    uncertainty: Any
-    exit_index: Any
 
 
 class Rows(NamedTuple):
@@ -142,42 +134,31 @@ class PooledNetwork:
         for i, length in enumerate(self.lengths):
             *ids, mask = (_padded(x, length) for x in inputs)
             rows = Rows(tuple(ids), mask, row_ids, thresholds).take(step == i)
-            answers.append(self._unless_empty(0, length, rows))
-        row_ids, *outputs = (
-            tf.concat(x, 0) for x in zip(*answers, strict=True)
-        )
-        # Every row answers once: its place is where its id sorts to.
-        order = tf.argsort(row_ids)
-        return Outputs(*(tf.gather(x, order) for x in outputs))
+            answers.append(self._from(0, length, rows))
+        return joined_answers(answers).in_order()
 
-    def _unless_empty(self, place: int, length: int, rows: Rows) -> tuple:
-        """Row ids and `Outputs` of all rows, from a segment on."""
-        return tf.cond(
-            tf.size(rows.row_ids) > 0,
-            lambda: self._from(place, length, rows),
-            lambda: (
-                rows.row_ids,
-                tf.zeros([0, self._num_classes]),
-                rows.thresholds[:, 0],
-                rows.row_ids,
-            ),
+    def _from(self, place: int, length: int, rows: Rows) -> GraphAnswers:
+        """The answers of all rows, from a segment on; they may be none."""
+        return answers_unless_empty(
+            rows.row_ids,
+            self._num_classes,
+            lambda: self._run(place, length, rows),
         )
 
-    def _from(self, place: int, length: int, rows: Rows) -> tuple:
-        part = self._parts[place]
+    def _run(self, place: int, length: int, rows: Rows) -> GraphAnswers:
+        index = self._parts[place].index
         given = [*rows.arguments, rows.padding_mask]
         *states, logits, uncertainty = self._pooled(place, length, given)
-        exits = tf.fill(tf.shape(rows.row_ids), part.index)
-        answers = (rows.row_ids, logits, uncertainty, exits)
+        answers = GraphAnswers.of_exit(
+            index, rows.row_ids, (logits, uncertainty)
+        )
         if place == len(self._parts) - 1:
             return answers
-        leave = leaves(uncertainty, rows.thresholds[:, part.index + 1])
-        leaving = (tf.boolean_mask(x, leave) for x in answers)
+        leave = leaves(uncertainty, rows.thresholds[:, index + 1])
         rows = rows._replace(arguments=tuple(states))
         staying = rows.take(tf.logical_not(leave))
-        rest = self._unless_empty(place + 1, length, staying)
-        pairs = zip(leaving, rest, strict=True)
-        return tuple(tf.concat(pair, 0) for pair in pairs)
+        rest = self._from(place + 1, length, staying)
+        return joined_answers([answers.where(leave), rest])
 
     def _pooled(self, place: int, length: int, arguments: list) -> list:
         """What a segment gives, run beside the rows of other calls."""

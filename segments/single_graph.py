@@ -11,6 +11,12 @@ import tensorflow as tf
 from fastbert_tf import INPUT_NAMES, ExitResult, FastBertClassifier, leaves
 
 from .backends.building import Parts, frozen_function, network_parts
+from .graph_answers import (
+    GraphAnswers,
+    Outputs,
+    answers_unless_empty,
+    joined_answers,
+)
 from .segment_plan import SegmentPlan
 from .step import CheckedRows
 
@@ -84,8 +90,8 @@ class _Network:
         self._parts = parts
         self._num_classes = num_classes
 
-    def run(self, *arguments: Any) -> tuple[Any, Any, Any]:
-        """Logits, uncertainty and exit index of every row, in order.
+    def run(self, *arguments: Any) -> Outputs:
+        """The answers of B rows, in order.
 
         Args:
             *arguments: the three inputs, int32 `[B, S]`, and the thresholds
@@ -93,43 +99,35 @@ class _Network:
         """
         *ids, thresholds = arguments
         row_ids = tf.range(tf.shape(thresholds)[0])
-        answers = self._from(0, tuple(ids), row_ids, thresholds)
-        # Every row answers once: its place is where its id sorts to.
-        order = tf.argsort(answers[0])
-        return tuple(tf.gather(x, order) for x in answers[1:])
+        return self._from(0, tuple(ids), row_ids, thresholds).in_order()
 
     def _from(
         self, place: int, arguments: tuple, row_ids: Any, thresholds: Any
-    ) -> tuple:
-        """Row ids, logits, uncertainty and exits from a segment on."""
+    ) -> GraphAnswers:
+        """The answers of all rows, from a segment on."""
         part, padding_mask = self._parts[place], arguments[-1]
         hidden_states = part.encode(*arguments)
-        exits = tf.fill(tf.shape(row_ids), part.index)
         if place == len(self._parts) - 1:
             answer = part.answer(hidden_states, padding_mask)
-            return (row_ids, *answer, exits)
+            return GraphAnswers.of_exit(part.index, row_ids, answer)
         threshold = thresholds[:, part.index + 1]
         answer = tf.cond(
             tf.reduce_all(tf.math.is_nan(threshold)),
             lambda: self._no_answer(row_ids),
             lambda: part.answer(hidden_states, padding_mask),
         )
-        answers = (row_ids, *answer, exits)
-        leave = leaves(answer[1], threshold)
-        leaving = tuple(tf.boolean_mask(x, leave) for x in answers)
+        answers = GraphAnswers.of_exit(part.index, row_ids, answer)
+        leave = leaves(answers.outputs.uncertainty, threshold)
         hidden_states, padding_mask, row_ids, thresholds = _survivors(
             (hidden_states, padding_mask, row_ids, thresholds), leave
         )
-        hidden_states = tf.cast(hidden_states, part.precision)
-        states = (hidden_states, padding_mask)
-        rest = tf.cond(
-            tf.size(row_ids) > 0,
+        states = (tf.cast(hidden_states, part.precision), padding_mask)
+        rest = answers_unless_empty(
+            row_ids,
+            self._num_classes,
             lambda: self._from(place + 1, states, row_ids, thresholds),
-            lambda: tuple(x[:0] for x in answers),
         )
-        return tuple(
-            tf.concat(pair, 0) for pair in zip(leaving, rest, strict=True)
-        )
+        return joined_answers([answers.where(leave), rest])
 
     def _no_answer(self, row_ids: Any) -> tuple[Any, Any]:
         num_rows = tf.size(row_ids)
