@@ -16,6 +16,7 @@ from .segment_plan import SegmentPlan
 from .single_graph import SingleGraphDriver
 from .text_answers import NOT_FINITE, TextAnswer, TextAnswers, rounded
 from .text_classifier import TextClassifier
+from .text_engine import TextEngine
 
 __all__ = [
     "NOT_FINITE",
@@ -33,6 +34,7 @@ __all__ = [
     "TextAnswer",
     "TextAnswers",
     "TextClassifier",
+    "TextEngine",
     "bucket_lengths",
     "build_segments",
     "cut",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,11 +22,14 @@ from fastbert_tf.checkpoints import check_labels, read_manifest
 from .backends.precision import PRECISIONS, check_precision
 from .choosing import for_latency, for_throughput
 from .driver import Driver
+from .engine.pooled_engine import PooledEngine
 from .pooled_driver import PooledDriver
 from .single_graph import SingleGraphDriver
 from .text_answers import TextAnswer, TextAnswers
-from .text_rows import TextRows, as_sequence, stream_rows
+from .text_engine import TextEngine
+from .text_rows import TextRows, stream_rows
 from .trained_folder import trained_folder
+from .true_labels import true_labels
 
 AnyDriver = Driver | PooledDriver | SingleGraphDriver
 
@@ -209,10 +213,63 @@ class TextClassifier:
                 not as many as texts.
         """
         rows = TextRows.of(texts, texts_b, self.pairs)
-        labels = self._known_labels(labels, rows.num_rows)
+        names = self.labels or tuple(range(self.config.num_classes))
+        labels = true_labels(labels, names, rows.num_rows)
         answers = self.predict(*rows, speed)
         hits = map(operator.eq, answers.labels, labels)
         return sum(hits) / len(labels)
+
+    def engine(
+        self, *, clock: Callable[[], float] = time.monotonic, **options: Any
+    ) -> TextEngine:
+        """The online engine: requests of many threads, by their deadlines.
+
+        It needs the segments of `purpose="throughput"`.
+
+        Args:
+            clock: as of `PooledEngine`.
+            **options: of `PooledEngine`, as `max_batch_size`, which is that
+                of the driver by default, `max_enqueued_rows`, `observer`.
+
+        Raises:
+            ValueError: the driver has no segments.
+
+        Example:
+
+        ```python
+        with classifier.engine() as engine:
+            engine.warm_up()
+            list(engine.submit(["dull"], deadline_seconds=0.2).result())
+        ```
+        """
+        if isinstance(self.driver, SingleGraphDriver):
+            raise ValueError(
+                "An engine needs segments. Received: a classifier of one "
+                "graph. Load it with `purpose='throughput'`."
+            )
+        if isinstance(self.driver, PooledDriver):
+            default = {"max_batch_size": self.driver.max_batch_size}
+            options = default | options
+        engine = PooledEngine(self.driver.segments, clock=clock, **options)
+        texts = (self.preprocessor, self.labels, self.pairs, self.speed)
+        return TextEngine(engine, *texts, clock)
+
+    def encode(
+        self, texts: Any, texts_b: Any = None
+    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """The inputs of N texts, for a driver or a segment.
+
+        Args:
+            texts, texts_b: as of `predict`.
+
+        Returns:
+            dict of int32 `[N, S]`, and bool `[N]`: tokens were cut.
+
+        Raises:
+            TypeError, ValueError: as of `predict`.
+        """
+        rows = TextRows.of(texts, texts_b, self.pairs)
+        return rows.encode(self.preprocessor)
 
     def _answer(self, rows: TextRows, speed: Any) -> TextAnswers:
         inputs, truncated = rows.encode(self.preprocessor)
@@ -230,23 +287,6 @@ class TextClassifier:
             )
         return check_speed(speed, 1 if num_rows is None else num_rows)
 
-    def _known_labels(self, labels: Any, num_rows: int) -> list[str | int]:
-        names = self.labels or range(self.config.num_classes)
-        labels = [_plain(label) for label in as_sequence(labels, "labels")]
-        if len(labels) != num_rows or not labels:
-            raise ValueError(
-                "`labels` must be one a text, and 1 or more. Received: "
-                f"{len(labels)} labels and {num_rows} texts."
-            )
-        unknown = sorted({repr(x) for x in labels if x not in names})
-        if unknown:
-            raise ValueError(
-                f"`labels` must be of {list(names)}, the classes of the "
-                f"model. Received: {', '.join(unknown[:10])}. Use the names "
-                "it was trained on."
-            )
-        return labels
-
 
 def _rows_per_call(driver: AnyDriver) -> int:
     if isinstance(driver, PooledDriver):
@@ -256,9 +296,3 @@ def _rows_per_call(driver: AnyDriver) -> int:
 
 def _part(speed: Any, rows: slice) -> Any:
     return speed[rows] if np.ndim(speed) else speed
-
-
-def _plain(label: Any) -> Any:
-    """A label without NumPy's type around it, and text in place of bytes."""
-    label = label.item() if isinstance(label, np.generic) else label
-    return label.decode() if isinstance(label, bytes) else label

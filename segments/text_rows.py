@@ -63,10 +63,11 @@ class TextRows(NamedTuple):
 
     def encode(
         self, preprocessor: TextPreprocessor
-    ) -> tuple[dict[str, Any], np.ndarray]:
+    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """The inputs of all rows, int32 `[B, S]`, and bool `[B]`: truncated."""
         inputs, truncated = preprocessor.encode(self.texts, self.texts_b)
-        return inputs, np.asarray(truncated)
+        arrays = {name: np.asarray(x) for name, x in inputs.items()}
+        return arrays, np.asarray(truncated)
 
 
 def check_pairs(are_pairs: bool, pairs: bool | None) -> None:

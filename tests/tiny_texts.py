@@ -14,6 +14,7 @@ TEXTS = [
     "one two three four five six",
     " ",
 ]
+LABELS = ["one", "two", "three", "four", "fünf"]
 PAIRS = ["good", "a bad film", "", "dull", "one two", "fine", "two"]
 
 
