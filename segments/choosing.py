@@ -9,6 +9,8 @@ from .pooled_driver import PooledDriver
 from .segment_plan import SegmentPlan
 from .single_graph import SingleGraphDriver
 
+PURPOSES = ("throughput", "latency")
+
 
 def for_latency(
     model: FastBertClassifier,
@@ -62,3 +64,25 @@ def for_throughput(
     """
     segments = build_segments(model, precision, plan)
     return PooledDriver(segments, max_batch_size)
+
+
+def check_purpose(purpose: str) -> str:
+    """`purpose` itself, if it is one of the two."""
+    if purpose not in PURPOSES:
+        raise ValueError(
+            f"`purpose` must be one of {list(PURPOSES)}. Received: "
+            f"purpose={purpose!r}."
+        )
+    return purpose
+
+
+def for_purpose(
+    purpose: str,
+    model: FastBertClassifier,
+    precision: str = "float32",
+    max_batch_size: int = 32,
+) -> PooledDriver | SingleGraphDriver:
+    """The driver of a purpose: `"throughput"` or `"latency"`."""
+    if check_purpose(purpose) == "latency":
+        return for_latency(model, precision)
+    return for_throughput(model, precision, max_batch_size)

@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 
 from fastbert_tf import (
+    ExitRule,
     FastBertClassifier,
     FastBertConfig,
     TextPreprocessor,
     check_preprocessor,
-    check_speed,
 )
 from fastbert_tf.checkpoints import check_labels, read_manifest
 
 from .backends.precision import PRECISIONS, check_precision
-from .choosing import for_latency, for_throughput
+from .choosing import check_purpose, for_purpose
 from .driver import Driver
 from .engine.pooled_engine import PooledEngine
 from .pooled_driver import PooledDriver
@@ -33,7 +33,6 @@ from .true_labels import true_labels
 
 AnyDriver = Driver | PooledDriver | SingleGraphDriver
 
-PURPOSES = ("throughput", "latency")
 DEFAULT_SPEED = 0.5
 # Batches that are encoded and answered in one call: rows of one length meet
 # in them, and the last batches of a call, which are not full, are few.
@@ -53,7 +52,7 @@ class TextClassifier:
             have the numbers of the classes then.
         pairs: bool, whether the model was trained on pairs of texts; None if
             that is not known, and both are taken.
-        speed: float in [0, 1], for callers who name none.
+        speed: float in [0, 1] or an `ExitRule`, for callers who name none.
         rows_per_call: int, rows that are encoded and answered at once; 256
             batches of a `PooledDriver` by default, 32 rows of the others.
 
@@ -72,7 +71,7 @@ class TextClassifier:
         preprocessor: TextPreprocessor,
         labels: Sequence[str] | None = None,
         pairs: bool | None = None,
-        speed: float = DEFAULT_SPEED,
+        speed: float | ExitRule = DEFAULT_SPEED,
         *,
         rows_per_call: int | None = None,
     ) -> None:
@@ -80,13 +79,13 @@ class TextClassifier:
             preprocessor.vocab_size, preprocessor.sequence_length, driver.config
         )
         check_labels(labels, driver.config.num_classes)
-        check_speed(speed, 1)
         self.driver = driver
         self.preprocessor = preprocessor
         self.labels = None if labels is None else tuple(labels)
         self.pairs = pairs
         self.speed = speed
         self.rows_per_call = rows_per_call or _rows_per_call(driver)
+        self._rule(speed)  # Refuses an impossible one now.
 
     @classmethod
     def from_pretrained(
@@ -114,25 +113,19 @@ class TextClassifier:
             ValueError: it is no trained model, a file is damaged, or an
                 argument is not as above.
         """
-        if purpose not in PURPOSES:
-            raise ValueError(
-                f"`purpose` must be one of {list(PURPOSES)}. Received: "
-                f"purpose={purpose!r}."
-            )
+        check_purpose(purpose)
         precision = check_precision(precision or PRECISIONS[0])
         folder = trained_folder(path)
         manifest = read_manifest(folder)
         preprocessor = TextPreprocessor.from_pretrained(folder)
         model = FastBertClassifier.from_pretrained(folder)
-        if purpose == "throughput":
-            driver = for_throughput(model, precision, max_batch_size)
-            return cls(driver, preprocessor, manifest.labels, manifest.pairs)
+        driver = for_purpose(purpose, model, precision, max_batch_size)
         return cls(
-            for_latency(model, precision),
+            driver,
             preprocessor,
             manifest.labels,
             manifest.pairs,
-            rows_per_call=max_batch_size,
+            rows_per_call=_rows_per_call(driver, max_batch_size),
         )
 
     @property
@@ -162,11 +155,11 @@ class TextClassifier:
                 pairs where the model is of single texts, or the reverse.
         """
         rows = TextRows.of(texts, texts_b, self.pairs)
-        speed = self._checked_speed(speed, rows.num_rows)
+        rule = self._rule(speed, rows.num_rows)
         starts = range(0, max(rows.num_rows, 1), self.rows_per_call)
         parts = [slice(i, i + self.rows_per_call) for i in starts]
         return TextAnswers.concatenate(
-            [self._answer(rows.part(x), _part(speed, x)) for x in parts]
+            [self._answer(rows.part(x), _part(rule, x)) for x in parts]
         )
 
     def predict_stream(
@@ -188,12 +181,12 @@ class TextClassifier:
             TypeError, ValueError: as of `predict`; for an item once it is
                 reached.
         """
-        speed = self._checked_speed(speed, None)
+        rule = self._rule(speed)
         chunks = stream_rows(iterable, self.rows_per_call, self.pairs)
         return (
             answer
             for rows in chunks
-            for answer in self._answer(rows, speed).rows()
+            for answer in self._answer(rows, rule).rows()
         )
 
     def score(
@@ -271,28 +264,31 @@ class TextClassifier:
         rows = TextRows.of(texts, texts_b, self.pairs)
         return rows.encode(self.preprocessor)
 
-    def _answer(self, rows: TextRows, speed: Any) -> TextAnswers:
+    def _answer(self, rows: TextRows, rule: ExitRule) -> TextAnswers:
         inputs, truncated = rows.encode(self.preprocessor)
-        result = self.driver.predict(inputs, speed)
+        result = self.driver.predict(inputs, rule)
         return TextAnswers(result, truncated, self.labels)
 
-    def _checked_speed(self, speed: Any, num_rows: int | None) -> Any:
-        """`speed` or the default; without `num_rows` a single value alone."""
-        if speed is None:
-            return self.speed
-        if num_rows is None and np.ndim(speed):
+    def _rule(self, speed: Any, num_rows: int | None = None) -> ExitRule:
+        """The rule of `speed` or of the default."""
+        speed = self.speed if speed is None else speed
+        rule = ExitRule.of(speed, self.config.num_hidden_layers, num_rows)
+        if num_rows is None and rule.num_rows is not None:
             raise ValueError(
-                "`speed` of a stream must be one value for all rows. "
-                f"Received: shape {np.shape(speed)}. Pass a single number."
+                "`speed` must be one value or rule for all rows here. "
+                f"Received: {rule.num_rows} rows of it."
             )
-        return check_speed(speed, 1 if num_rows is None else num_rows)
+        return rule
 
 
-def _rows_per_call(driver: AnyDriver) -> int:
+def _rows_per_call(driver: AnyDriver, max_batch_size: int = 32) -> int:
     if isinstance(driver, PooledDriver):
         return driver.max_batch_size * _BATCHES_PER_CALL
-    return 32
+    return max_batch_size
 
 
-def _part(speed: Any, rows: slice) -> Any:
-    return speed[rows] if np.ndim(speed) else speed
+def _part(rule: ExitRule, rows: slice) -> ExitRule:
+    """The rule of some rows that follow each other."""
+    if rule.num_rows is None:
+        return rule
+    return ExitRule(rule.thresholds[rows], rule.score)

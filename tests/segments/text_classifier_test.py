@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fastbert_tf import ExitResult, FastBertClassifier, TextPreprocessor
+from fastbert_tf import (
+    ExitResult,
+    ExitRule,
+    FastBertClassifier,
+    TextPreprocessor,
+)
 from fastbert_tf.segments import (
     Driver,
     SingleGraphDriver,
@@ -130,6 +135,18 @@ def test_speed_is_one_value_or_one_a_row(classifier: TextClassifier) -> None:
         classifier.predict(TEXTS, speed=speeds[:-1])
 
 
+def test_a_rule_is_a_speed_too(classifier: TextClassifier) -> None:
+    rule = ExitRule([None, 0.0, 1.0, None])  # All leave at M1.
+    assert set(classifier.predict(TEXTS, speed=rule).exit_index) == {1}
+    rows = [[None, 1.0, None, None], [None] * 4] * 3 + [[None, None, 1.0, 0]]
+    received = classifier.predict(TEXTS, speed=ExitRule(rows)).exit_index
+    assert received.tolist() == [0, 3, 0, 3, 0, 3, 1]
+    stream = classifier.predict_stream(TEXTS, speed=rule)
+    assert {answer.exit_index for answer in stream} == {1}
+    with pytest.raises(ValueError, match="4 exits"):
+        classifier.predict(TEXTS, speed=ExitRule([None, 0.5]))
+
+
 def test_the_speed_of_the_classifier_is_the_default(
     classifier: TextClassifier,
 ) -> None:
@@ -167,8 +184,10 @@ def test_an_endless_dataset_is_a_stream(classifier: TextClassifier) -> None:
 
 
 def test_a_stream_has_one_speed(classifier: TextClassifier) -> None:
-    with pytest.raises(ValueError, match="one value for all rows"):
+    with pytest.raises(ValueError, match=r"shape \(7,\)"):
         classifier.predict_stream(TEXTS, speed=[0.5] * 7)
+    with pytest.raises(ValueError, match="one value or rule for all rows"):
+        classifier.predict_stream(TEXTS, speed=[0.5])
 
 
 def test_a_stream_is_refused_before_it_is_read(
