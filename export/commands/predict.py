@@ -13,41 +13,27 @@ A bundle of `fastbert-export` answers as the model it was made of.
 """
 
 import contextlib
-import itertools
 import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple, TextIO
+from collections.abc import Iterator, Sequence
+from typing import TextIO
 
 from absl import app, flags
 
-from fastbert_tf import (
-    FastBertClassifier,
-    TextPreprocessor,
-    check_speed,
-    checkpoints,
-)
+from fastbert_tf import check_speed
 from fastbert_tf.commands.launch import launch
 from fastbert_tf.data import TableReader
 from fastbert_tf.files import check_output_file, replaced_file
-from fastbert_tf.segments import (
-    PooledDriver,
-    Prediction,
-    for_throughput,
-    predict_texts,
-)
+from fastbert_tf.segments import PooledDriver, TextAnswer, TextClassifier
 from fastbert_tf.segments.backends import PRECISIONS
 
-from ..answer_json import records
 from ..bundle.loading import load_preprocessor, load_segments
 from ..bundle.manifest import read_manifest
 
-# Batches read and encoded at once: rows of one length meet in them, and the
-# last batches of a chunk, which are not full, are few.
-_CHUNK_BATCHES = 256
-_DEFAULT_SPEED = 0.5
+# A text, or a pair of them.
+Row = str | bytes | tuple[str, str]
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -99,29 +85,6 @@ def define_flags(values: flags.FlagValues) -> None:
     )
 
 
-class Text(NamedTuple):
-    """One row of the input; `text_b` is None for single texts."""
-
-    text_a: str | bytes
-    text_b: str | None
-
-
-class Source(NamedTuple):
-    """Where the answers come from: a model's folder or a bundle.
-
-    Args:
-        labels: class names in the order of the logits, or None.
-        pairs: bool, whether texts come in pairs; None if that is not known.
-        speed: float in [0, 1].
-        load: gives the preprocessor and the driver.
-    """
-
-    labels: Sequence[str] | None
-    pairs: bool | None
-    speed: float
-    load: Callable[[], tuple[TextPreprocessor, PooledDriver]]
-
-
 def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"Not a flag: {' '.join(argv[1:])}")
@@ -129,42 +92,33 @@ def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
         check_speed(values.speed, 1)
     if values.output_path != "-":
         check_output_file(values.output_path)
-    source = _bundle(values) if values.bundle_dir else _model(values)
-    texts = _texts(values, source.pairs)
-    preprocessor, driver = source.load()
+    check_input(values.input_path)
+    classifier = _bundle(values) if values.bundle_dir else _model(values)
+    rows = _rows(values, classifier.pairs)
     progress = Progress()
     with _opened(values.output_path) as output:
-        for chunk in _chunks(texts, values.batch_size * _CHUNK_BATCHES):
-            prediction = predict_texts(
-                driver,
-                preprocessor,
-                [row.text_a for row in chunk],
-                _pairs(chunk),
-                speed=source.speed,
-            )
-            for record in records(prediction, source.labels):
-                output.write(json.dumps(record, ensure_ascii=False) + "\n")
-            output.flush()
-            progress.update(prediction)
+        for answer in classifier.predict_stream(rows, values.speed):
+            line = json.dumps(answer.to_dict(), ensure_ascii=False)
+            output.write(line + "\n")
+            progress.add(answer)
+            if progress.num_rows % classifier.rows_per_call == 0:
+                output.flush()
+                progress.show()
     progress.finish()
 
 
-def _model(values: flags.FlagValues) -> Source:
-    folder = values.model_dir
-    manifest = checkpoints.read_manifest(folder)
-
-    def load() -> tuple[TextPreprocessor, PooledDriver]:
-        preprocessor = TextPreprocessor.from_pretrained(folder)
-        model = FastBertClassifier.from_pretrained(folder)
-        precision = values.precision or PRECISIONS[0]
-        driver = for_throughput(model, precision, values.batch_size)
-        return preprocessor, driver
-
-    speed = _DEFAULT_SPEED if values.speed is None else values.speed
-    return Source(manifest.labels, manifest.pairs, speed, load)
+def _model(values: flags.FlagValues) -> TextClassifier:
+    if not os.path.isdir(values.model_dir):
+        raise FileNotFoundError(
+            f"No folder at {values.model_dir}. Expected the folder of a "
+            "trained model. Check --model_dir."
+        )
+    return TextClassifier.from_pretrained(
+        values.model_dir, values.precision, max_batch_size=values.batch_size
+    )
 
 
-def _bundle(values: flags.FlagValues) -> Source:
+def _bundle(values: flags.FlagValues) -> TextClassifier:
     folder = values.bundle_dir
     manifest = read_manifest(folder)
     if values.precision not in (None, manifest.precision):
@@ -173,28 +127,34 @@ def _bundle(values: flags.FlagValues) -> Source:
             f"--precision={values.precision}. Leave it out, or export the "
             "model in that precision."
         )
+    return TextClassifier(
+        PooledDriver(load_segments(folder), values.batch_size),
+        load_preprocessor(folder),
+        manifest.labels,
+        manifest.usage.pairs,
+        manifest.usage.speed,
+    )
 
-    def load() -> tuple[TextPreprocessor, PooledDriver]:
-        preprocessor = load_preprocessor(folder)
-        driver = PooledDriver(load_segments(folder), values.batch_size)
-        return preprocessor, driver
 
-    speed = manifest.usage.speed if values.speed is None else values.speed
-    return Source(manifest.labels, manifest.usage.pairs, speed, load)
+def check_input(path: str) -> None:
+    """Refuses an input that is not there, before anything is loaded."""
+    if path != "-" and not os.path.isfile(path):
+        raise FileNotFoundError(
+            f"No input at {path}. Expected a file, or - for stdin. Check "
+            "--input_path."
+        )
 
 
-def _texts(values: flags.FlagValues, pairs: bool | None) -> Iterator[Text]:
+def _rows(values: flags.FlagValues, pairs: bool | None) -> Iterator[Row]:
     """The rows of the input, read as they are asked for."""
     path = values.input_path
     is_table = os.path.splitext(path)[1].lower() in (".tsv", ".csv", ".jsonl")
     if is_table:
         reader = TableReader(path, labelled=False, pairs=pairs)
         rows = reader.rows(values.max_bad_rows, values.bad_rows_path)
-        return (Text(row.text_a, row.text_b) for row in rows)
-    if path != "-" and not os.path.isfile(path):
-        raise FileNotFoundError(
-            f"No input at {path}. Expected a file, or - for stdin. Check "
-            "--input_path."
+        return (
+            row.text_a if row.text_b is None else (row.text_a, row.text_b)
+            for row in rows
         )
     if pairs:
         raise ValueError(
@@ -205,24 +165,14 @@ def _texts(values: flags.FlagValues, pairs: bool | None) -> Iterator[Text]:
     return _lines(path)
 
 
-def _lines(path: str) -> Iterator[Text]:
+def _lines(path: str) -> Iterator[bytes]:
     # Bytes: what is not UTF-8 is the preprocessor's to settle.
     with contextlib.ExitStack() as stack:
         file = sys.stdin.buffer
         if path != "-":
             file = stack.enter_context(open(path, "rb"))
         for line in file:
-            yield Text(line.rstrip(b"\r\n"), None)
-
-
-def _chunks(texts: Iterator[Text], size: int) -> Iterator[list[Text]]:
-    while chunk := list(itertools.islice(texts, size)):
-        yield chunk
-
-
-def _pairs(chunk: list[Text]) -> list[str] | None:
-    """The second texts; the reader has seen to it that all rows have one."""
-    return None if chunk[0].text_b is None else [row.text_b for row in chunk]
+            yield line.rstrip(b"\r\n")
 
 
 @contextlib.contextmanager
@@ -243,24 +193,29 @@ class Progress:
 
     def __init__(self) -> None:
         self._start = time.monotonic()
-        self._num_rows = 0
-        self._blocks = 0.0
+        self.num_rows = 0
+        self._blocks = 0
 
-    def update(self, prediction: Prediction) -> None:
-        self._num_rows += len(prediction.result)
-        self._blocks += float((prediction.result.exit_index + 1).sum())
+    def add(self, answer: TextAnswer) -> None:
+        """Counts a row."""
+        self.num_rows += 1
+        self._blocks += answer.exit_index + 1
+
+    def show(self) -> None:
+        """Writes the line anew, if it is on a terminal."""
         if sys.stderr.isatty():
             print(f"\r{self._line()}", end="", file=sys.stderr, flush=True)
 
     def finish(self) -> None:
+        """Writes the line, and leaves it."""
         start = "\r" if sys.stderr.isatty() else ""
         print(f"{start}{self._line()}", file=sys.stderr)
 
     def _line(self) -> str:
-        rate = self._num_rows / (time.monotonic() - self._start)
-        depth = self._blocks / max(self._num_rows, 1)
+        rate = self.num_rows / (time.monotonic() - self._start)
+        depth = self._blocks / max(self.num_rows, 1)
         return (
-            f"{self._num_rows:,} rows, {rate:,.0f} rows/s, mean depth "
+            f"{self.num_rows:,} rows, {rate:,.0f} rows/s, mean depth "
             f"{depth:.2f}"
         )
 

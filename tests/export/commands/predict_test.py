@@ -186,9 +186,9 @@ def test_bad_rows_up_to_the_limit_go_to_a_side_file(
     ("given", "message"),
     [
         ({"input_path": "texts.tsv"}, "texts.tsv, line 3"),
-        ({"input_path": "missing.tsv"}, "No table at missing.tsv"),
+        ({"input_path": "missing.tsv"}, "No input at missing.tsv"),
         ({"input_path": "missing"}, "No input at missing"),
-        ({"model_dir": "nowhere"}, "nowhere"),
+        ({"model_dir": "nowhere"}, "No folder at nowhere"),
         ({"speed": "1.5"}, "Received: speed=1.5"),
         ({"speed": "nan"}, "Received: speed=nan"),
         ({"max_bad_rows": "1"}, "needs a `bad_rows_path`"),
