@@ -1,35 +1,23 @@
-"""A bundle as what Beam's `RunInference` calls a model."""
+"""A `TextClassifier` as what Beam's `RunInference` calls a model."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from apache_beam.metrics import Metrics
 from apache_beam.ml.inference.base import ModelHandler
 
-from fastbert_tf import TextPreprocessor
-from fastbert_tf.segments import PooledDriver, predict_texts
+from fastbert_tf.segments import PooledDriver, TextClassifier
 
-from ..answer_json import records
 from ..bundle.loading import load_preprocessor, load_segments
 from ..bundle.manifest import BundleManifest, read_manifest
-from .settings import NAMESPACE
-from .texts import Text, columns
+from .texts import NAMESPACE, Example, columns
 
 DEPTH = "depth"
 
 
-@dataclasses.dataclass(frozen=True)
-class Model:
-    """What answers in one process: of a bundle."""
-
-    preprocessor: TextPreprocessor
-    driver: PooledDriver
-
-
-class BundleHandler(ModelHandler[Text, dict[str, Any], Model]):
+class BundleHandler(ModelHandler[Example, dict[str, Any], TextClassifier]):
     """Answers texts as `fastbert-predict` does: the same call on the same rows.
 
     It is meant for `with_no_batching()`, with batches of one length and of
@@ -40,7 +28,7 @@ class BundleHandler(ModelHandler[Text, dict[str, Any], Model]):
         bundle_dir: str, the same bundle on every worker.
         manifest: `BundleManifest`, which it must have there.
         speed: float in [0, 1].
-        batch_size: int, rows that run together.
+        max_batch_size: int, rows that run together.
     """
 
     def __init__(
@@ -48,47 +36,46 @@ class BundleHandler(ModelHandler[Text, dict[str, Any], Model]):
         bundle_dir: str,
         manifest: BundleManifest,
         speed: float,
-        batch_size: int,
+        max_batch_size: int,
     ) -> None:
         super().__init__()
-        self._bundle_dir = bundle_dir
-        self._manifest = manifest
+        self.bundle_dir = bundle_dir
+        self.manifest = manifest
+        self.max_batch_size = max_batch_size
         self._speed = speed
-        self._batch_size = batch_size
 
-    def load_model(self) -> Model:
+    def load_model(self) -> TextClassifier:
         """Verifies and loads the bundle, once a process.
 
         Raises:
             ValueError: it is damaged, or not the one the run began with.
         """
-        folder = self._bundle_dir
-        if read_manifest(folder) != self._manifest:
+        folder = self.bundle_dir
+        if read_manifest(folder) != self.manifest:
             raise ValueError(
                 f"{folder} of this worker is another bundle than that of the "
                 "run. Expected the same on all. Copy it there anew."
             )
-        driver = PooledDriver(load_segments(folder), self._batch_size)
-        return Model(load_preprocessor(folder), driver)
+        return TextClassifier(
+            PooledDriver(load_segments(folder), self.max_batch_size),
+            load_preprocessor(folder),
+            self.manifest.labels,
+            self.manifest.usage.pairs,
+        )
 
     def run_inference(
         self,
-        batch: Sequence[Text],
-        model: Model,
+        batch: Sequence[Example],
+        model: TextClassifier,
         inference_args: Mapping[str, Any] | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """The record of every row: where it is, and what `records` tells."""
-        texts = columns(batch)
-        prediction = predict_texts(
-            model.driver, model.preprocessor, *texts, speed=self._speed
-        )
+        """The record of every row: its place, and `TextAnswer.to_dict`."""
+        answers = model.predict(*columns(batch), speed=self._speed)
         depth = Metrics.distribution(NAMESPACE, DEPTH)
-        for text, record in zip(
-            batch, records(prediction, self._manifest.labels), strict=True
-        ):
+        for example, record in zip(batch, answers.to_dicts(), strict=True):
             depth.update(record["exit_index"] + 1)
-            yield {"file": text.file, "line": text.line, **record}
+            yield {"file": example.file, "line": example.line, **record}
 
-    def get_num_bytes(self, batch: Sequence[Text]) -> int:
+    def get_num_bytes(self, batch: Sequence[Example]) -> int:
         """For Beam's metrics."""
-        return sum(text.num_bytes for text in batch)
+        return sum(example.num_bytes for example in batch)

@@ -1,151 +1,108 @@
-"""The pipeline: files, texts, calls of rows of one length, records, files."""
+"""The Beam pipeline: files, rows by length, calls, answers, files."""
 
 from __future__ import annotations
 
-import builtins
 import dataclasses
 import json
+import math
 import os
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
 import pyarrow
-from apache_beam.io.filesystems import FileSystems
-from apache_beam.metrics import MetricsFilter
 from apache_beam.ml.inference.base import RunInference
-from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.runner import PipelineResult, PipelineState
 
-from ..bundle.manifest import BundleManifest, read_manifest
-from .model_handler import DEPTH, BundleHandler
-from .settings import (
-    NAMESPACE,
-    SUMMARY_FILE,
-    Scoring,
-    Summary,
-    is_remote,
-    rows_per_call,
-)
-from .texts import BAD_ROWS, ReadTexts, Text, grouped
+from .model_handler import BundleHandler
+from .texts import BAD_ROWS, Example, ReadTexts, grouped
 
-# The direct runner, without the download of another that `DirectRunner` tries.
-_DEFAULT_RUNNER = "--runner=FnApiRunner"
-_EXCEPTION = re.compile(
-    r"^(\w+): (.*?)(?: \[while running '.*'\])?$", re.MULTILINE
-)
+FORMATS = ("jsonl", "parquet")
+# Share of a call's time that batches which are not full may add.
+MAX_OVERHEAD = 0.05
 
 
-def run_pipeline(scoring: Scoring, folder: str) -> Summary:
-    """Scores a corpus and waits for the end of it.
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """The files of answers.
 
     Args:
-        scoring: `Scoring`.
-        folder: where the answers and then `scores.json` are written, in
-            place of `scoring.output_path`.
-
-    Raises:
-        FileNotFoundError: there is no input.
-        ValueError, OSError: what a worker refused, in its words.
+        format: str of `FORMATS`.
+        num_shards: int, how many; 0 leaves it to the runner.
     """
-    manifest = read_manifest(scoring.bundle_dir)
-    speed = manifest.usage.speed if scoring.speed is None else scoring.speed
-    paths = _matched(scoring.input_path)
-    _check_new(folder)
-    options = PipelineOptions([_DEFAULT_RUNNER, *scoring.beam_options])
-    pipeline = beam.Pipeline(options=options)
-    texts, bad_rows = (
+
+    format: str
+    num_shards: int
+
+    def __post_init__(self) -> None:
+        if self.format not in FORMATS:
+            raise ValueError(
+                f"`output_format` must be one of {FORMATS}. Received: "
+                f"{self.format!r}."
+            )
+        if self.num_shards < 0:
+            raise ValueError(
+                "`num_shards` must be 0 or more. Received: "
+                f"num_shards={self.num_shards}. Pass 0 for any number."
+            )
+
+
+def add_scoring(
+    pipeline: beam.Pipeline,
+    files: Sequence[str],
+    handler: BundleHandler,
+    max_bad_rows: int,
+    output: Output,
+    folder: str,
+) -> None:
+    """Adds the transforms that answer every row of some files.
+
+    Args:
+        pipeline: `beam.Pipeline`, which is not run.
+        files: paths to read.
+        handler: `BundleHandler`.
+        max_bad_rows: int, of each file, to be written aside.
+        output: `Output`.
+        folder: str, where the files are written.
+    """
+    manifest = handler.manifest
+    reader = ReadTexts(handler.bundle_dir, manifest, max_bad_rows)
+    examples, bad_rows = (
         pipeline
-        | "Paths" >> beam.Create(paths)
+        | "Paths" >> beam.Create(files)
         | "Spread files" >> beam.Reshuffle()
-        | "Read"
-        >> beam.ParDo(
-            ReadTexts(scoring.bundle_dir, manifest, scoring.max_bad_rows)
-        ).with_outputs(BAD_ROWS, main="texts")
+        | "Read" >> beam.ParDo(reader).with_outputs(BAD_ROWS, main="examples")
     )
-    handler = BundleHandler(
-        scoring.bundle_dir, manifest, speed, scoring.batch_size
-    )
-    max_rows = rows_per_call(len(manifest.plan.exits), scoring.batch_size)
+    max_rows = rows_per_call(len(manifest.plan.exits), handler.max_batch_size)
     answers = (
-        texts
+        examples
         | "By length" >> beam.GroupByKey()
         | "Calls" >> beam.FlatMap(_calls, max_rows)
         | "Spread calls" >> beam.Reshuffle()
         | "Answer" >> RunInference(handler.with_no_batching())
     )
     prefix = os.path.join(folder, "scores")
-    if scoring.output_format == "jsonl":
-        _write_lines(answers, prefix, scoring.num_shards)
+    if output.format == "jsonl":
+        _write_lines(answers, prefix, output.num_shards)
     else:
-        _write_parquet(answers, prefix, scoring.num_shards, manifest)
-    if scoring.max_bad_rows:
+        schema = output_schema(has_labels=manifest.labels is not None)
+        _write_parquet(answers, prefix, output.num_shards, schema)
+    if max_bad_rows:
         _write_lines(bad_rows, os.path.join(folder, BAD_ROWS), 1)
-    summary = _summary(_finished(pipeline), speed)
-    _write_summary(summary, folder)
-    return summary
 
 
-def _matched(pattern: str) -> list[str]:
-    """The files of a pattern, in order; a file's own name is none."""
-    if os.path.isfile(pattern):
-        return [pattern]
-    (match,) = FileSystems.match([pattern])
-    paths = sorted(file.path for file in match.metadata_list)
-    if not paths:
-        raise FileNotFoundError(
-            f"No input at {pattern}. Expected a file, or a pattern of files. "
-            "Check --input_path."
-        )
-    return paths
+def rows_per_call(num_exits: int, max_batch_size: int) -> int:
+    """The fewest rows of one length that keep a pool's overhead small.
 
+    Of N rows at most one batch a segment is not full, so that
+    `num_exits * max_batch_size / (N * mean depth)` bounds what those add over
+    full batches alone. N is such that this is `MAX_OVERHEAD` at a mean depth
+    of 1, the least there is.
 
-def _check_new(folder: str) -> None:
-    """Refuses a folder with files, where renaming cannot replace it."""
-    if not is_remote(folder):
-        return
-    (match,) = FileSystems.match([f"{folder.rstrip('/')}/*"], limits=[1])
-    if match.metadata_list:
-        raise ValueError(
-            f"{folder} holds {match.metadata_list[0].path}. Expected: nothing "
-            "there. Remove it, or choose another path."
-        )
-
-
-def _calls(
-    element: tuple[Any, Iterable[Text]], max_rows: int
-) -> Iterator[list[Text]]:
-    return grouped(element[1], max_rows)
-
-
-def _write_lines(records: beam.PCollection, prefix: str, shards: int) -> None:
-    name = os.path.basename(prefix)
-    lines = records | f"{name} as JSON" >> beam.Map(_to_json)
-    _ = lines | f"Write {name}" >> beam.io.WriteToText(
-        prefix, ".jsonl", num_shards=shards
-    )
-
-
-def _to_json(record: dict[str, Any]) -> str:
-    return json.dumps(record, ensure_ascii=False)
-
-
-def _write_parquet(
-    records: beam.PCollection,
-    prefix: str,
-    shards: int,
-    manifest: BundleManifest,
-) -> None:
-    schema = output_schema(has_labels=manifest.labels is not None)
-    rows = records | "All columns" >> beam.Map(_filled, schema.names)
-    _ = rows | "Write scores" >> beam.io.WriteToParquet(
-        prefix,
-        schema,
-        codec="snappy",
-        file_name_suffix=".parquet",
-        num_shards=shards,
-    )
+    Args:
+        num_exits: int, L.
+        max_batch_size: int, rows that run together.
+    """
+    return math.ceil(num_exits * max_batch_size / MAX_OVERHEAD)
 
 
 def output_schema(has_labels: bool) -> pyarrow.Schema:
@@ -166,52 +123,36 @@ def output_schema(has_labels: bool) -> pyarrow.Schema:
     )
 
 
+def _calls(
+    element: tuple[Any, Iterable[Example]], max_rows: int
+) -> Iterator[list[Example]]:
+    return grouped(element[1], max_rows)
+
+
+def _write_lines(records: beam.PCollection, prefix: str, shards: int) -> None:
+    name = os.path.basename(prefix)
+    lines = records | f"{name} as JSON" >> beam.Map(_to_json)
+    _ = lines | f"Write {name}" >> beam.io.WriteToText(
+        prefix, ".jsonl", num_shards=shards
+    )
+
+
+def _to_json(record: dict[str, Any]) -> str:
+    return json.dumps(record, ensure_ascii=False)
+
+
+def _write_parquet(
+    records: beam.PCollection, prefix: str, shards: int, schema: pyarrow.Schema
+) -> None:
+    rows = records | "All columns" >> beam.Map(_filled, schema.names)
+    _ = rows | "Write scores" >> beam.io.WriteToParquet(
+        prefix,
+        schema,
+        codec="snappy",
+        file_name_suffix=".parquet",
+        num_shards=shards,
+    )
+
+
 def _filled(record: dict[str, Any], names: list[str]) -> dict[str, Any]:
     return {name: record.get(name) for name in names}
-
-
-def _finished(pipeline: beam.Pipeline) -> PipelineResult:
-    try:
-        result = pipeline.run()
-        state = result.wait_until_finish()
-    except (RuntimeError, ValueError, OSError) as error:
-        raise _mistake(error) from error
-    if state != PipelineState.DONE:
-        raise ValueError(
-            f"The runner ended with the state {state}. Expected: DONE. Its "
-            "own log says why."
-        )
-    return result
-
-
-def _mistake(error: Exception) -> Exception:
-    """What a worker raised, where it was the input's or the disk's fault.
-
-    Runners add where it was, or tell of it with tracebacks in the text of an
-    error of their own.
-    """
-    told = f"{type(error).__name__}: {error}"
-    name, message = _EXCEPTION.findall(told)[-1]
-    kind = getattr(builtins, name, object)
-    for mistake in (ValueError, OSError):
-        if isinstance(kind, type) and issubclass(kind, mistake):
-            return mistake(message)
-    return error
-
-
-def _summary(result: PipelineResult, speed: float) -> Summary:
-    query = MetricsFilter().with_namespace(NAMESPACE)
-    found = result.metrics().query(query)
-    depths = [
-        x.result for x in found["distributions"] if x.key.metric.name == DEPTH
-    ]
-    num_rows = sum(depth.count for depth in depths)
-    blocks = sum(depth.sum for depth in depths)
-    num_bad = sum(x.result for x in found["counters"])
-    return Summary(num_rows, num_bad, blocks / max(num_rows, 1), speed)
-
-
-def _write_summary(summary: Summary, folder: str) -> None:
-    text = json.dumps(dataclasses.asdict(summary)) + "\n"
-    with FileSystems.create(os.path.join(folder, SUMMARY_FILE)) as file:
-        file.write(text.encode())

@@ -1,17 +1,14 @@
-"""From the files of a corpus to texts, keyed by their length."""
+"""Reading of a corpus: the rows of its files, keyed by their length."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import apache_beam as beam
-from apache_beam.io.filesystems import FileSystems
 from apache_beam.metrics import Metrics
 from apache_beam.pvalue import TaggedOutput
 
@@ -21,14 +18,15 @@ from fastbert_tf.text import encode_text
 
 from ..bundle.loading import load_preprocessor
 from ..bundle.manifest import BundleManifest
-from .settings import NAMESPACE, is_remote
+from .file_systems import local_copy
 
 BAD_ROWS = "bad_rows"
+NAMESPACE = "fastbert"  # Of the counters that a run keeps.
 # Rows whose tokens are counted at once, and bytes of text held together.
 _ROWS_AT_ONCE, _MAX_BYTES = 1024, 1 << 26
 
 
-class Text(NamedTuple):
+class Example(NamedTuple):
     """One row of a corpus.
 
     `line` is its line in the file, in Parquet its row, counted from 1. Texts
@@ -79,13 +77,13 @@ class ReadTexts(beam.DoFn):
 
     def process(self, path: str) -> Iterator[Any]:
         with (
-            _local_copy(path) as local,
+            local_copy(path) as local,
             tempfile.TemporaryDirectory() as folder,
         ):
             aside = os.path.join(folder, "bad_rows.jsonl")
             rows = _table(local, self._pairs).rows(self._max_bad_rows, aside)
             texts = (
-                Text(path, row.line, *_encoded(row.text_a, row.text_b))
+                Example(path, row.line, *_encoded(row.text_a, row.text_b))
                 for row in rows
             )
             for group in grouped(texts, _ROWS_AT_ONCE):
@@ -94,14 +92,14 @@ class ReadTexts(beam.DoFn):
                 Metrics.counter(NAMESPACE, BAD_ROWS).inc()
                 yield TaggedOutput(BAD_ROWS, {"file": path, **record})
 
-    def _keys(self, group: list[Text]) -> list[tuple[bool, int]]:
+    def _keys(self, group: list[Example]) -> list[tuple[bool, int]]:
         is_pair = group[0].text_b is not None
         mask = self._preprocessor(*columns(group))["padding_mask"].numpy()
         lengths = bucket_lengths(row_lengths(mask), self._longest)
         return [(is_pair, length) for length in lengths.tolist()]
 
 
-def columns(texts: list[Text]) -> list[list[bytes]]:
+def columns(texts: list[Example]) -> list[list[bytes]]:
     """The first texts and, for pairs, the second ones."""
     firsts = [text.text_a for text in texts]
     if texts[0].text_b is None:
@@ -109,7 +107,7 @@ def columns(texts: list[Text]) -> list[list[bytes]]:
     return [firsts, [text.text_b for text in texts]]
 
 
-def grouped(texts: Iterable[Text], max_rows: int) -> Iterator[list[Text]]:
+def grouped(texts: Iterable[Example], max_rows: int) -> Iterator[list[Example]]:
     """Texts in lists, of `max_rows` unless they are very long."""
     group, num_bytes = [], 0
     for text in texts:
@@ -136,19 +134,3 @@ def _records(path: str) -> Iterator[dict[str, Any]]:
     if os.path.exists(path):
         with open(path, encoding="utf-8") as file:
             yield from map(json.loads, file)
-
-
-@contextlib.contextmanager
-def _local_copy(path: str) -> Iterator[str]:
-    """A path to read from; mistakes found there are told of `path`."""
-    if not is_remote(path):
-        yield path
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        local = os.path.join(folder, os.path.basename(path))
-        with FileSystems.open(path) as source, open(local, "wb") as target:
-            shutil.copyfileobj(source, target)
-        try:
-            yield local
-        except ValueError as error:
-            raise ValueError(str(error).replace(local, path)) from error

@@ -16,15 +16,13 @@ Flags behind `--` are Beam's: its runner, that runner's workers. By default
 the direct runner works here, on one thread, and holds the corpus in memory.
 """
 
-import importlib.util
 from collections.abc import Sequence
 
 from absl import app, flags
 
 from fastbert_tf.commands.launch import launch
 
-from ..beam import Scoring, score
-from ..beam.settings import OUTPUT_FORMATS
+from .. import beam
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -35,12 +33,9 @@ def define_flags(values: flags.FlagValues) -> None:
         ("output_path", "Folder to write; answers there are replaced."),
     ):
         flags.DEFINE_string(name, None, help_, values, required=True)
+    formats = ["jsonl", "parquet"]
     flags.DEFINE_enum(
-        "output_format",
-        OUTPUT_FORMATS[0],
-        OUTPUT_FORMATS,
-        "Of the answers.",
-        values,
+        "output_format", formats[0], formats, "Of the answers.", values
     )
     flags.DEFINE_float(
         "speed",
@@ -50,35 +45,29 @@ def define_flags(values: flags.FlagValues) -> None:
         flag_values=values,
     )
     for name, default, lowest, help_ in (
-        ("batch_size", 32, 1, "Rows run together."),
+        ("max_batch_size", 32, 1, "Rows run together."),
         ("num_shards", 0, 0, "Files to write; 0: as the runner likes."),
         ("max_bad_rows", 0, 0, "Malformed rows to set aside in each file."),
     ):
         flags.DEFINE_integer(
             name, default, help_, lower_bound=lowest, flag_values=values
         )
+    flags.DEFINE_alias("batch_size", "max_batch_size", values)
 
 
 def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
     if not all(argument.startswith("--") for argument in argv[1:]):
         raise app.UsageError(f"Not a flag: {' '.join(argv[1:])}")
-    if importlib.util.find_spec("apache_beam") is None:
-        raise ImportError(
-            "Scoring on Beam needs Apache Beam, which is not installed. Run "
-            "`pip install 'fastbert-tf[beam]'`, or use fastbert-predict."
-        )
-    summary = score(
-        Scoring(
-            bundle_dir=values.bundle_dir,
-            input_path=values.input_path,
-            output_path=values.output_path,
-            output_format=values.output_format,
-            speed=values.speed,
-            batch_size=values.batch_size,
-            num_shards=values.num_shards,
-            max_bad_rows=values.max_bad_rows,
-            beam_options=tuple(argv[1:]),
-        )
+    summary = beam.score(
+        values.bundle_dir,
+        values.input_path,
+        values.output_path,
+        output_format=values.output_format,
+        speed=values.speed,
+        max_batch_size=values.max_batch_size,
+        num_shards=values.num_shards,
+        max_bad_rows=values.max_bad_rows,
+        beam_options=argv[1:],
     )
     print(
         f"{values.output_path}: {summary.num_rows:,} rows, "

@@ -20,7 +20,7 @@ from fastbert_tf.export import (
     load_preprocessor,
     load_segments,
 )
-from fastbert_tf.export.beam import Scoring, score
+from fastbert_tf.export.beam import score
 from fastbert_tf.export.bundle.serving_signatures import SERVING
 from fastbert_tf.export.server.limits import Limits
 from fastbert_tf.export.server.served_model import ServedModel
@@ -143,7 +143,7 @@ def of_beam(bundle: pathlib.Path, texts: list[str], folder: Any) -> Way:
 
     def answer(speed: float) -> Answered:
         output = folder / f"scores {speed}"
-        score(Scoring(str(bundle), str(corpus), str(output), speed=speed))
+        score(str(bundle), str(corpus), str(output), speed=speed)
         records = sorted(read(output), key=lambda record: record["line"])
         labels = [LABELS.index(record["label"]) for record in records]
         return Answered(labels, [record["exit_index"] for record in records])

@@ -1,6 +1,7 @@
 """Beam answers as `fastbert-predict` does, whatever the format."""
 
 import json
+import math
 import os
 import pathlib
 from typing import Any
@@ -13,9 +14,10 @@ import pyarrow
 import pyarrow.parquet
 
 from fastbert_tf.data.tables import read_rows
-from fastbert_tf.export.beam import Scoring, Summary
+from fastbert_tf.export.beam import Summary, score
 from fastbert_tf.export.beam import pipeline as module
-from fastbert_tf.export.beam.pipeline import run_pipeline
+from fastbert_tf.export.beam.pipeline import MAX_OVERHEAD, rows_per_call
+from fastbert_tf.segments.scheduler import Plan, Scheduler, run_to_end
 from tests.export.beam.conftest import Record, assert_answers, read
 
 
@@ -25,10 +27,8 @@ def run(
     folder: pathlib.Path,
     **more: Any,
 ) -> Summary:
-    folder.mkdir(exist_ok=True)
-    given = {"speed": 0.06, "batch_size": 2} | more
-    scoring = Scoring(str(bundle), str(source), str(folder), **given)
-    return run_pipeline(scoring, str(folder))
+    given = {"speed": 0.06, "max_batch_size": 2} | more
+    return score(str(bundle), str(source), str(folder), **given)
 
 
 def test_every_row_has_the_answer_of_predict(
@@ -140,7 +140,7 @@ def test_a_damaged_bundle_is_refused_by_the_worker(
     weights = bundle_copy / "M1/variables/variables.data-00000-of-00001"
     weights.write_bytes(weights.read_bytes()[::-1])
     with pytest.raises(ValueError, match="M1/variables.* is damaged"):
-        run(bundle_copy, corpus / "*.tsv", tmp_path)
+        run(bundle_copy, corpus / "*.tsv", tmp_path / "scores")
 
 
 def test_a_file_whose_name_is_a_pattern_is_read(
@@ -172,3 +172,32 @@ def test_calls_hold_rows_of_one_length(
     assert sorted(counts, key=str) == [{False}, {True}]
     assert sum(map(len, calls)) == len(expected)
     assert os.listdir(tmp_path)
+
+
+class _Leaving:
+    """Row i leaves at the exit `depths[i]`; counts the batches."""
+
+    def __init__(self, depths: list[int]) -> None:
+        self.depths = depths
+        self.num_batches = 0
+
+    def launch(self, plan: Plan) -> Plan:
+        self.num_batches += 1
+        return plan
+
+    def collect(self, plan: Plan, step: Plan) -> list[bool]:
+        return [self.depths[row] == step.segment for row in step.row_ids]
+
+
+@pytest.mark.parametrize("deepest", [0, 3, 11])
+def test_batches_that_are_not_full_cost_under_five_percent(
+    deepest: int,
+) -> None:
+    num_rows = rows_per_call(num_exits=12, max_batch_size=8)
+    depths = [row % 7919 % (deepest + 1) for row in range(num_rows)]
+    scheduler, executor = Scheduler(12, 8), _Leaving(depths)
+    scheduler.add(16, list(range(num_rows)))
+    scheduler.close()
+    run_to_end(scheduler, executor)
+    full = math.fsum(depth + 1 for depth in depths) / 8
+    assert full <= executor.num_batches <= (1 + MAX_OVERHEAD) * full

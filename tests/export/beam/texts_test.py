@@ -12,8 +12,8 @@ from apache_beam.io.filesystem import FileMetadata
 from apache_beam.io.localfilesystem import LocalFileSystem
 
 from fastbert_tf.export import read_manifest
-from fastbert_tf.export.beam import pipeline
-from fastbert_tf.export.beam.texts import ReadTexts, Text, grouped
+from fastbert_tf.export.beam.file_systems import check_new, matched_files
+from fastbert_tf.export.beam.texts import Example, ReadTexts, grouped
 
 
 class _Elsewhere(LocalFileSystem):
@@ -44,7 +44,7 @@ def test_rows_are_keyed_by_what_they_are_padded_to(
     path.write_text("text_a\ngood\none two three four five six seven\n")
     rows = list(reader(bundle).process(str(path)))
     assert [key for key, _ in rows] == [(False, 8), (False, 11)]
-    assert rows[0][1] == Text(str(path), 2, b"good", None)
+    assert rows[0][1] == Example(str(path), 2, b"good", None)
 
 
 def test_lone_surrogates_are_kept(
@@ -57,9 +57,9 @@ def test_lone_surrogates_are_kept(
 
 
 def test_enormous_texts_are_held_a_few_at_a_time() -> None:
-    texts = [Text("t", i, b"a" * (30 << 20), None) for i in range(5)]
+    texts = [Example("t", i, b"a" * (30 << 20), None) for i in range(5)]
     assert [len(group) for group in grouped(texts, 4)] == [3, 2]
-    short = [Text("t", i, b"a", b"b") for i in range(5)]
+    short = [Example("t", i, b"a", b"b") for i in range(5)]
     assert [len(group) for group in grouped(short, 4)] == [4, 1]
 
 
@@ -68,14 +68,14 @@ def test_a_file_elsewhere_is_read_and_told_of_by_its_name(
 ) -> None:
     (tmp_path / "t.tsv").write_text("text_a\tother\ngood\t1\nbad\n")
     path = f"elsewhere://{tmp_path}/t.tsv"
-    assert pipeline._matched(f"elsewhere://{tmp_path}/*.tsv") == [path]
+    assert matched_files(f"elsewhere://{tmp_path}/*.tsv") == [path]
     rows = reader(bundle).process(path)
     with pytest.raises(ValueError, match=f"^{path}, line 3: received 1 field"):
         list(rows)
 
 
 def test_a_folder_elsewhere_must_be_new(tmp_path: pathlib.Path) -> None:
-    pipeline._check_new(f"elsewhere://{tmp_path}")
+    check_new(f"elsewhere://{tmp_path}")
     (tmp_path / "scores.json").write_text("{}")
     with pytest.raises(ValueError, match=r"holds elsewhere://.*/scores.json"):
-        pipeline._check_new(f"elsewhere://{tmp_path}")
+        check_new(f"elsewhere://{tmp_path}")
