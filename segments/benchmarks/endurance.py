@@ -1,4 +1,4 @@
-"""Many rows: does time grow in proportion, and does memory stay?"""
+"""The `endurance` scenario: time and memory over many rows."""
 
 from __future__ import annotations
 

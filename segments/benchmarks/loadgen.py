@@ -1,4 +1,4 @@
-"""MLPerf's LoadGen as the client: its traffic, its clock, its verdict."""
+"""Runs MLPerf's LoadGen on a function that predicts rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What MLPerf's LoadGen says of a run, read from its logs."""
+"""`LoadgenReport`: the result of a run, read from LoadGen's logs."""
 
 from __future__ import annotations
 

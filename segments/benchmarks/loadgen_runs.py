@@ -1,4 +1,4 @@
-"""Our drivers and servers under MLPerf's LoadGen, in its three scenarios."""
+"""The `loadgen` scenario: drivers and servers under MLPerf's LoadGen."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from ..text_classifier import AnyDriver
 from .http_model import HttpModel
 from .loadgen import LoadgenSettings, run_loadgen
 from .loadgen_systems import Predict
-from .variants import Builder
+from .options import BenchmarkOptions
+from .variants import Builder, Kind, Variant
 from .workload import Setting, Workload
 
 # The driver meant for it: rows at once are pooled, a row alone is not.
 _DRIVERS = {
-    "offline": "pooled",
-    "single_stream": "driver",
-    "server": "driver",
+    "offline": Variant(Kind.POOLED),
+    "single_stream": Variant(Kind.DRIVER),
+    "server": Variant(Kind.DRIVER),
 }
 # Of what the pooled driver reaches: the server's load, and for the others as
 # many rows as LoadGen must prepare so as not to run out of them.
@@ -61,26 +62,6 @@ class LoadgenRecord:
     scenario: str = "loadgen"
 
 
-@dataclasses.dataclass(frozen=True)
-class LoadgenOptions:
-    """How LoadGen asks.
-
-    Args:
-        precision: str, of our graphs.
-        max_batch_size: int.
-        deadline_ms: float, LoadGen's bound for the server.
-        min_duration_ms: int, of each run; MLPerf asks for 600,000.
-        urls: of models of servers that run; each is asked in LoadGen's
-            `Server` scenario too.
-    """
-
-    precision: str = "float32"
-    max_batch_size: int = 32
-    deadline_ms: float = 200.0
-    min_duration_ms: int = 10_000
-    urls: tuple[str, ...] = ()
-
-
 class _Asked(NamedTuple):
     """Who is asked, for what, and at which share of the pooled rate."""
 
@@ -92,7 +73,7 @@ class _Asked(NamedTuple):
 
 
 def run_loadgen_scenarios(
-    workload: Workload, settings: Sequence[Setting], options: LoadgenOptions
+    workload: Workload, settings: Sequence[Setting], options: BenchmarkOptions
 ) -> Iterator[LoadgenRecord]:
     """Every setting in every scenario.
 
@@ -102,12 +83,12 @@ def run_loadgen_scenarios(
     Args:
         workload: `Workload`.
         settings: list of `Setting`.
-        options: `LoadgenOptions`.
+        options: `BenchmarkOptions` of one precision and batch size.
     """
     builder = Builder(workload.model, options.precision)
     drivers = {
-        scenario: builder.driver(kind, options.max_batch_size)
-        for scenario, kind in _DRIVERS.items()
+        scenario: builder.driver(variant, options.batch_size)
+        for scenario, variant in _DRIVERS.items()
     }
     with contextlib.ExitStack() as stack:
         servers = [
@@ -120,7 +101,7 @@ def run_loadgen_scenarios(
             speeds = np.broadcast_to(setting.speed, [workload.num_rows])
             rate = _rate(drivers["offline"], workload, speeds)
             for asked in _all_asked(workload, speeds, drivers, servers):
-                together = 1 if asked.num_threads else options.max_batch_size
+                together = 1 if asked.num_threads else options.batch_size
                 asked.predict(np.arange(min(workload.num_rows, together)))
                 yield _run(workload, setting, options, asked, rate)
 
@@ -133,7 +114,8 @@ def _all_asked(
 ) -> Iterator[_Asked]:
     for scenario, driver in drivers.items():
         predict = functools.partial(_labels, driver, workload, speeds)
-        yield _Asked(scenario, _DRIVERS[scenario], predict, _SHARES[scenario])
+        name = _DRIVERS[scenario].name
+        yield _Asked(scenario, name, predict, _SHARES[scenario])
     for server in servers:
         predict = functools.partial(_labels_over_http, server, speeds)
         name = f"server {server.name}"
@@ -143,7 +125,7 @@ def _all_asked(
 def _run(
     workload: Workload,
     setting: Setting,
-    options: LoadgenOptions,
+    options: BenchmarkOptions,
     asked: _Asked,
     rate: float,
 ) -> LoadgenRecord:
@@ -153,8 +135,8 @@ def _run(
         workload.num_rows,
         LoadgenSettings(
             target_qps=rate * asked.share,
-            min_duration_ms=options.min_duration_ms,
-            max_batch_size=options.max_batch_size,
+            min_duration_ms=options.loadgen_ms,
+            max_batch_size=options.batch_size,
             target_latency_ms=options.deadline_ms,
             num_threads=asked.num_threads,
         ),

@@ -1,4 +1,4 @@
-"""What LoadGen drives: at once, gathered to a batch, or a thread a row."""
+"""Systems under test of LoadGen: direct, batching, and a thread a row."""
 
 from __future__ import annotations
 

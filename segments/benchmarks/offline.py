@@ -1,4 +1,4 @@
-"""Offline: all rows are there; how long until the last is answered?"""
+"""The `offline` scenario: seconds until all rows are answered."""
 
 from __future__ import annotations
 
@@ -14,41 +14,17 @@ from ..costs import CostTable, measure_costs
 from ..planning import plan_segments
 from ..timing import Timing, time_in_turn
 from .official_loop import OfficialLoop
+from .options import BenchmarkOptions
 from .peers import build_peer
 from .variants import (
     FULL_DEPTH,
-    ON_OPENVINO,
     Batches,
     Builder,
+    Kind,
     answer_all,
     baseline_runs,
 )
 from .workload import Setting, Workload
-
-
-@dataclasses.dataclass(frozen=True)
-class OfflineOptions:
-    """What `run_offline` compares.
-
-    Args:
-        precision: str, of our graphs.
-        batch_size: int, rows that run together.
-        drivers: of `DRIVERS`; `pooled, planned` asks only the exits that
-            `plan_segments` chooses for a speed.
-        baselines: as of `baseline_runs`.
-        peers: of `PEERS`, other runtimes at full depth.
-        official_threads: ints; the released algorithm on PyTorch, run with
-            so many threads.
-        num_rounds: int, runs of each whose median is taken.
-    """
-
-    precision: str = "float32"
-    batch_size: int = 32
-    drivers: tuple[str, ...] = ("driver", "pooled")
-    baselines: tuple[str, ...] = ()
-    peers: tuple[str, ...] = ()
-    official_threads: tuple[int, ...] = ()
-    num_rounds: int = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,22 +75,25 @@ class _Case:
         run: function that answers all rows.
         expected: `Setting` it should give; None for other runtimes.
         gives_exits: bool, whether `run` returns an `ExitResult`.
+        has_ideal: bool, whether the cost table, which is measured on
+            TensorFlow, says anything of it.
     """
 
     run: Callable[[], Any]
     expected: Setting | None
     gives_exits: bool = False
+    has_ideal: bool = False
 
 
 def run_offline(
-    workload: Workload, settings: Sequence[Setting], options: OfflineOptions
+    workload: Workload, settings: Sequence[Setting], options: BenchmarkOptions
 ) -> Iterator[OfflineRecord]:
     """Times every variant in turn over all rows.
 
     Args:
         workload: `Workload`.
         settings: list of `Setting` of the workload, of different names.
-        options: `OfflineOptions`.
+        options: `BenchmarkOptions` of one precision and batch size.
 
     Yields:
         `OfflineRecord`, the baselines first.
@@ -134,8 +113,7 @@ def run_offline(
     for name, case in cases.items():
         fields = _fields(workload, case)
         fields["ideal_time_speedup"] = None
-        # What segments alone take was measured on TensorFlow.
-        if case.gives_exits and not name[0].endswith(ON_OPENVINO):
+        if case.has_ideal:
             fields["ideal_time_speedup"] = ideal_speedup(
                 costs,
                 case.expected,
@@ -164,7 +142,7 @@ def _fields(workload: Workload, case: _Case) -> dict[str, Any]:
 
 def _record(
     workload: Workload,
-    options: OfflineOptions,
+    options: BenchmarkOptions,
     name: tuple[str, str],
     timing: Timing,
     fields: Mapping[str, Any],
@@ -179,28 +157,29 @@ def _record(
         num_rows=workload.num_rows,
         seconds=seconds,
         rows_per_second=workload.num_rows / seconds,
-        time_speedup=timing.speedup(name, (FULL_DEPTH, _FULL_DEPTH_SETTING)),
+        time_speedup=timing.speedup(
+            name, (FULL_DEPTH.name, _FULL_DEPTH_SETTING)
+        ),
         **fields,
     )
 
 
 def _baselines(
-    workload: Workload, batches: Batches, options: OfflineOptions
+    workload: Workload, batches: Batches, options: BenchmarkOptions
 ) -> Iterator[tuple[tuple[str, str], _Case]]:
     """Full depth, static cuts and peers."""
     model = workload.model
-    last = model.config.num_hidden_layers - 1
+    depth = model.config.num_hidden_layers
     runs = baseline_runs(
         model, options.precision, batches, options.batch_size, options.baselines
     )
-    for name, run in runs.items():
-        kind, _, count = name.partition(" ")
-        exit_index = int(count) - 1 if kind == "static" else last
-        case = _Case(run, workload.cut_at(exit_index))
-        yield (name, _FULL_DEPTH_SETTING), case
+    for variant, run in runs.items():
+        case = _Case(run, workload.cut_at((variant.blocks or depth) - 1))
+        yield (variant.name, _FULL_DEPTH_SETTING), case
     for name in options.peers:
         run = functools.partial(_run_peer, build_peer(name, model), batches)
-        yield (name, _FULL_DEPTH_SETTING), _Case(run, workload.cut_at(last))
+        case = _Case(run, workload.cut_at(depth - 1))
+        yield (name, _FULL_DEPTH_SETTING), case
 
 
 def _run_peer(peer: Callable[..., Any], batches: Batches) -> None:
@@ -214,32 +193,33 @@ def _drivers(
     settings: Sequence[Setting],
     builder: Builder,
     costs: CostTable,
-    options: OfflineOptions,
+    options: BenchmarkOptions,
 ) -> _Cases:
     cases, size = {}, options.batch_size
-    for kind in options.drivers:
-        base, _, planned = kind.partition(", ")
+    for variant in options.variants:
         for setting in settings:
             asked, plan = setting, None
-            pooled = base.startswith("pooled")
-            if planned:
+            if variant.is_planned:
+                is_pooled = variant.kind is Kind.POOLED
                 plan = plan_segments(
-                    workload.trace, costs, setting.speed, size, pooled
+                    workload.trace, costs, setting.speed, size, is_pooled
                 )
                 asked = workload.at_speed(setting.speed, plan.exits)
             run = functools.partial(
                 answer_all,
-                builder.driver(base, size, plan),
+                builder.driver(variant, size, plan),
                 workload.inputs,
                 batches,
                 setting.speed,
             )
-            cases[kind, setting.name] = _Case(run, asked, gives_exits=True)
+            cases[variant.name, setting.name] = _Case(
+                run, asked, gives_exits=True, has_ideal=not variant.on_openvino
+            )
     return cases
 
 
 def _official(
-    workload: Workload, settings: Sequence[Setting], options: OfflineOptions
+    workload: Workload, settings: Sequence[Setting], options: BenchmarkOptions
 ) -> _Cases:
     cases = {}
     longest = workload.model.config.max_position_embeddings
@@ -250,7 +230,9 @@ def _official(
             run = functools.partial(
                 loop.predict, workload.inputs, setting.speed
             )
-            cases[name, setting.name] = _Case(run, setting, gives_exits=True)
+            cases[name, setting.name] = _Case(
+                run, setting, gives_exits=True, has_ideal=True
+            )
     return cases
 
 

@@ -1,10 +1,10 @@
-"""Open loop: rows are sent when they are meant to be, to engine or server."""
+"""An open-loop client: sends rows at their times, to an engine or server."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -19,48 +19,37 @@ from ..engine.pooled_engine import (
 )
 from ..segment_plan import SegmentPlan
 from .http_model import HttpModel, Refused
-from .variants import ON_OPENVINO, Builder
+from .variants import Builder, Kind, Variant
 from .workload import Setting, Workload
 
-# The same engine, but for what runs together and which exits there are.
-ENGINES = (
-    "engine",
-    "engine by rows",
-    "engine at full depth",
-    "engine on openvino",
-)
 
-
-def check_engines(scenario: str, drivers: tuple[str, ...]) -> None:
+def check_engines(scenario: str, drivers: Sequence[Variant]) -> None:
     """Refuses engines among the drivers of a scenario without deadlines."""
-    if scenario != "server" and set(drivers) & set(ENGINES):
+    if scenario != "server" and any(x.kind is Kind.ENGINE for x in drivers):
         raise ValueError(
             f"--scenario={scenario} has no engines. Received: drivers="
-            f"{drivers}. Pass --scenario=server, or drivers alone."
+            f"{[x.name for x in drivers]}. Pass --scenario=server, or drivers "
+            "alone."
         )
 
 
 def build_engine(
-    kind: str, builder: Builder, num_layers: int, max_batch_size: int
+    variant: Variant, builder: Builder, num_layers: int, max_batch_size: int
 ) -> PooledEngine:
-    """An engine by its name in `ENGINES`; neither started nor warm.
+    """The engine of a variant, neither started nor warm.
 
     Args:
-        kind: str. `"engine by rows"` runs a row at a time, so that no
-            pool is of use; `"engine at full depth"` is one graph without
-            early exit, which takes the rows that wait.
+        variant: `Variant` of kind `ENGINE`.
         builder: `Builder`.
         num_layers: int, blocks.
         max_batch_size: int.
     """
-    assert kind in ENGINES
+    assert variant.kind is Kind.ENGINE
     plan = None
-    if kind == "engine at full depth":
+    if variant.at_full_depth:
         plan = SegmentPlan.teacher_only(num_layers)
-    if kind == "engine by rows":
-        max_batch_size = 1
-    segments = builder.segments(plan, kind.endswith(ON_OPENVINO))
-    return PooledEngine(segments, max_batch_size)
+    segments = builder.segments(plan, variant.on_openvino)
+    return PooledEngine(segments, 1 if variant.by_rows else max_batch_size)
 
 
 _GIVEN_UP = (DeadlineExceeded, Overloaded, Refused)

@@ -1,17 +1,20 @@
-"""What `fastbert-benchmark` was asked for."""
+"""`BenchmarkOptions`: the flags of `fastbert-benchmark`, checked."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
 from fastbert_tf import FastBertConfig, check_speed
+
+from .variants import FULL_DEPTH, KERAS, Kind, Variant
 
 _OF_A_MODEL = ("random_weights", "planned", "speeds", "test_path", "urls")
 
 
 @dataclasses.dataclass(frozen=True)
 class BenchmarkOptions:
-    """What `fastbert-benchmark` was asked for; its flags, parsed.
+    """What is measured: the flags of `fastbert-benchmark`, parsed.
 
     Args:
         config: `FastBertConfig` of random weights.
@@ -19,8 +22,25 @@ class BenchmarkOptions:
             them rows of random ids, 64 tokens long.
         random_weights: bool. With `model_dir`, rows of its lengths and exits
             in a network of random weights.
-        shapes: pairs of rows and length.
-        others: as the flags say.
+        num_rounds: int, runs of each variant whose median counts.
+        drivers: tuple of `Variant`, of `DRIVERS` and, for `server`, of
+            `ENGINES`.
+        speeds, mean_depths: tuples of float, what the rows are run at.
+        static_blocks: tuple of int, networks cut after so many blocks.
+        shapes: pairs of rows and length, for `full_depth`.
+        lengths: tuple of int, positions, for `cost_table`.
+        official_threads: tuple of int; the released algorithm on PyTorch, run
+            with so many threads.
+        loads: tuple of float, arrivals a second as multiples of what full
+            depth answers at most, for `server`.
+        deadline_ms: float, from the intended arrival; LoadGen's bound.
+        num_arrivals: int, rows of a run of `server`; they repeat the
+            workload's.
+        loadgen_ms: int, of each run of LoadGen; MLPerf asks for 600,000.
+        peers: tuple of str, of `PEERS`, other runtimes at full depth.
+        urls: tuple of str, models of servers that run.
+        keras: bool, also `keras.Model.predict`, in `offline`.
+        planned: bool, also drivers that ask the exits worth asking only.
     """
 
     config: FastBertConfig
@@ -29,7 +49,10 @@ class BenchmarkOptions:
     random_weights: bool = False
     num_rows: int = 512
     num_rounds: int = 5
-    drivers: tuple[str, ...] = ("driver", "pooled")
+    drivers: tuple[Variant, ...] = (
+        Variant(Kind.DRIVER),
+        Variant(Kind.POOLED),
+    )
     precisions: tuple[str, ...] = ("float32",)
     batch_sizes: tuple[int, ...] = (32,)
     speeds: tuple[float, ...] = ()
@@ -66,7 +89,7 @@ class BenchmarkOptions:
             self._refuse("test_path", "labelled rows, with --model_dir")
         if self.random_weights and self.planned:
             self._refuse("planned", "used without --random_weights")
-        if self.planned and any("openvino" in x for x in self.drivers):
+        if self.planned and any(x.on_openvino for x in self.drivers):
             self._refuse("planned", "used without drivers on openvino")
         self._check_urls()
 
@@ -102,8 +125,41 @@ class BenchmarkOptions:
             f"{name}={getattr(self, name)!r}. See --help."
         )
 
+    def each_precision(self) -> Iterator[BenchmarkOptions]:
+        """The same with one precision each."""
+        for precision in self.precisions:
+            yield dataclasses.replace(self, precisions=(precision,))
+
+    def each_size(self) -> Iterator[BenchmarkOptions]:
+        """The same with one precision and one batch size each."""
+        for options in self.each_precision():
+            for size in self.batch_sizes:
+                yield dataclasses.replace(options, batch_sizes=(size,))
+
     @property
-    def variants(self) -> tuple[str, ...]:
+    def precision(self) -> str:
+        """Of our graphs, where there is one alone."""
+        (precision,) = self.precisions
+        return precision
+
+    @property
+    def batch_size(self) -> int:
+        """Rows that run together, where there is one number alone."""
+        (size,) = self.batch_sizes
+        return size
+
+    @property
+    def variants(self) -> tuple[Variant, ...]:
         """The drivers, and with `planned` also each with fewer exits."""
-        planned = (f"{x}, planned" for x in self.drivers if self.planned)
+        planned = (
+            dataclasses.replace(x, is_planned=True)
+            for x in self.drivers
+            if self.planned
+        )
         return (*self.drivers, *planned)
+
+    @property
+    def baselines(self) -> tuple[Variant, ...]:
+        """The same weights without early exit; full depth is always there."""
+        static = (Variant(Kind.STATIC, blocks=n) for n in self.static_blocks)
+        return (FULL_DEPTH, *static, *((KERAS,) if self.keras else ()))

@@ -1,4 +1,4 @@
-"""What FastBERT is measured beside: BERT at full depth on other runtimes."""
+"""BERT at full depth on other runtimes, to be measured beside."""
 
 from __future__ import annotations
 

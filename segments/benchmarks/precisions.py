@@ -1,4 +1,4 @@
-"""What a precision changes: accuracy, and where rows leave."""
+"""The `precision` scenario: accuracy and exits of bfloat16 and float32."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From options to records: each scenario over the workload asked for."""
+"""The scenarios of `fastbert-benchmark`, from options to records."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from ..backends.building import build_segments
 from ..costs import measure_costs
 from ..pooled_driver import PooledDriver
 from .endurance import run_endurance
-from .loadgen_runs import LoadgenOptions, run_loadgen_scenarios
-from .offline import OfflineOptions, run_offline
+from .loadgen_runs import run_loadgen_scenarios
+from .offline import run_offline
 from .open_loop import check_engines
 from .options import BenchmarkOptions
 from .precisions import run_precision
 from .records import as_fields
-from .server import ServerOptions, run_server
+from .server import run_server
 from .shapes import run_shapes
 from .single_stream import run_single_stream
-from .variants import KERAS
 from .workload import Setting, Workload, forced_workload, trained_workload
 
 Records = list[dict[str, Any]]
@@ -104,62 +103,26 @@ def _forced_settings(
 
 def _offline(options: BenchmarkOptions) -> Iterator[Any]:
     workload, settings = build_workload(options)
-    baselines = tuple(f"static {count}" for count in options.static_blocks)
-    baselines += (KERAS,) if options.keras else ()
-    for precision in options.precisions:
-        for batch_size in options.batch_sizes:
-            yield run_offline(
-                workload,
-                settings,
-                OfflineOptions(
-                    precision,
-                    batch_size,
-                    options.variants,
-                    baselines,
-                    options.peers,
-                    options.official_threads,
-                    options.num_rounds,
-                ),
-            )
+    for one in options.each_size():
+        yield run_offline(workload, settings, one)
 
 
 def _single_stream(options: BenchmarkOptions) -> Iterator[Any]:
     workload, settings = build_workload(options)
-    for precision in options.precisions:
-        yield run_single_stream(
-            workload, settings, precision, options.drivers, options.peers
-        )
+    for one in options.each_precision():
+        yield run_single_stream(workload, settings, one)
 
 
 def _server(options: BenchmarkOptions) -> Iterator[Any]:
     workload, settings = build_workload(options)
-    for precision in options.precisions:
-        for batch_size in options.batch_sizes:
-            yield run_server(
-                workload,
-                settings,
-                ServerOptions(
-                    options.loads,
-                    options.deadline_ms,
-                    batch_size,
-                    options.num_arrivals,
-                    precision,
-                    options.drivers,
-                    options.urls,
-                ),
-            )
+    for one in options.each_size():
+        yield run_server(workload, settings, one)
 
 
 def _full_depth(options: BenchmarkOptions) -> Iterator[Any]:
     workload, _ = build_workload(dataclasses.replace(options, num_rows=1))
-    for precision in options.precisions:
-        yield run_shapes(
-            workload.model,
-            precision,
-            options.shapes,
-            options.peers,
-            options.num_rounds,
-        )
+    for one in options.each_precision():
+        yield run_shapes(workload.model, one)
 
 
 def _cost_table(options: BenchmarkOptions) -> Iterator[Any]:
@@ -178,35 +141,23 @@ def _precision(options: BenchmarkOptions) -> Iterator[Any]:
 
 def _endurance(options: BenchmarkOptions) -> Iterator[Any]:
     workload, settings = build_workload(options)
-    for precision in options.precisions:
-        segments = build_segments(workload.model, precision)
-        for batch_size in options.batch_sizes:
-            driver = PooledDriver(segments, batch_size)
-            for setting in settings:
-                yield run_endurance(
-                    driver,
-                    workload,
-                    setting,
-                    (options.num_rows, 10 * options.num_rows),
-                    options.num_rounds,
-                )
+    for one in options.each_size():
+        segments = build_segments(workload.model, one.precision)
+        driver = PooledDriver(segments, one.batch_size)
+        for setting in settings:
+            yield run_endurance(
+                driver,
+                workload,
+                setting,
+                (options.num_rows, 10 * options.num_rows),
+                options.num_rounds,
+            )
 
 
 def _loadgen(options: BenchmarkOptions) -> Iterator[Any]:
     workload, settings = build_workload(options)
-    for precision in options.precisions:
-        for batch_size in options.batch_sizes:
-            yield run_loadgen_scenarios(
-                workload,
-                settings,
-                LoadgenOptions(
-                    precision,
-                    batch_size,
-                    options.deadline_ms,
-                    options.loadgen_ms,
-                    options.urls,
-                ),
-            )
+    for one in options.each_size():
+        yield run_loadgen_scenarios(workload, settings, one)
 
 
 SCENARIOS: dict[str, Callable[[BenchmarkOptions], Iterator[Any]]] = {

@@ -1,4 +1,4 @@
-"""Server: rows arrive at random times; which are answered in time?"""
+"""The `server` scenario: rows arrive at random times, with a deadline."""
 
 from __future__ import annotations
 
@@ -18,45 +18,20 @@ from ..buckets import cut
 from ..text_classifier import AnyDriver
 from .http_model import HttpModel
 from .open_loop import (
-    ENGINES,
     OpenLoop,
     Submit,
     build_engine,
     to_engine,
     to_server,
 )
-from .variants import FULL_DEPTH, Batches, Builder, static_run
+from .options import BenchmarkOptions
+from .variants import FULL_DEPTH, Batches, Builder, Kind, static_run
 from .workload import Setting, Workload
 
 Answer = Callable[[np.ndarray], object]
+_SEED = 7  # Of the arrivals.
 # Arrivals to the seconds that each took.
 Play = Callable[[np.ndarray], np.ndarray]
-
-
-@dataclasses.dataclass(frozen=True)
-class ServerOptions:
-    """How rows arrive.
-
-    Args:
-        loads: floats, arrivals a second as multiples of what full depth
-            answers at most.
-        deadline_ms: float, milliseconds from the intended arrival.
-        max_batch_size: int, rows answered together at most.
-        num_arrivals: int, rows of a run; they repeat the workload's.
-        precision: str, of our graphs.
-        drivers: of `DRIVERS` and `ENGINES`.
-        urls: of models of servers that run.
-        seed: int, of the arrivals.
-    """
-
-    loads: tuple[float, ...] = (0.5, 1.0, 2.0)
-    deadline_ms: float = 200.0
-    max_batch_size: int = 32
-    num_arrivals: int = 500
-    precision: str = "float32"
-    drivers: tuple[str, ...] = ("driver", "pooled")
-    urls: tuple[str, ...] = ()
-    seed: int = 7
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,18 +76,18 @@ class ServerRecord:
 
 
 def run_server(
-    workload: Workload, settings: Sequence[Setting], options: ServerOptions
+    workload: Workload, settings: Sequence[Setting], options: BenchmarkOptions
 ) -> Iterator[ServerRecord]:
     """Plays the same arrivals to every variant, one after another.
 
-    Each takes the rows that wait, up to `max_batch_size`, answers them, and
+    Each takes the rows that wait, up to the batch size, answers them, and
     takes the next; it is never idle while one waits. Time counts from the
     intended arrival, so that a server which falls behind cannot hide it.
 
     Args:
         workload: `Workload`.
         settings: list of `Setting`.
-        options: `ServerOptions`.
+        options: `BenchmarkOptions` of one precision and batch size.
     """
     capacity = full_depth_capacity(workload, options)
     with contextlib.ExitStack() as stack:
@@ -121,7 +96,7 @@ def run_server(
         variants |= _servers(workload, settings, options, stack)
         for load in options.loads:
             rate = load * capacity
-            rng = np.random.default_rng(options.seed)
+            rng = np.random.default_rng(_SEED)
             gaps = rng.exponential(1 / rate, options.num_arrivals)
             for (variant, name), (run, setting) in variants.items():
                 arrivals = np.cumsum(gaps)
@@ -159,13 +134,13 @@ def _summary(
 _OF_SETTING = ("accuracy", "mean_depth", "flops_speedup")
 
 
-def full_depth_capacity(workload: Workload, options: ServerOptions) -> float:
+def full_depth_capacity(workload: Workload, options: BenchmarkOptions) -> float:
     """Rows a second of one full-depth graph in full batches of one length."""
     model = workload.model
     last = model.config.num_hidden_layers - 1
     batches = Batches.of(
         workload.inputs,
-        options.max_batch_size,
+        options.batch_size,
         model.config.max_position_embeddings,
     )
     run = static_run(build_static(model, last, options.precision), batches)
@@ -178,7 +153,7 @@ def full_depth_capacity(workload: Workload, options: ServerOptions) -> float:
 
 
 def _variants(
-    workload: Workload, settings: Sequence[Setting], options: ServerOptions
+    workload: Workload, settings: Sequence[Setting], options: BenchmarkOptions
 ) -> Iterator[tuple[tuple[str, str], tuple[Play, Setting]]]:
     model, inputs = workload.model, workload.inputs
     lengths = workload.trace.lengths
@@ -190,52 +165,52 @@ def _variants(
         return static.run(batch)["logits"].numpy()
 
     def played(answer: Answer) -> Play:
-        size = options.max_batch_size
+        size = options.batch_size
         return lambda arrivals: play(answer, arrivals, workload.num_rows, size)
 
     yield (
-        (FULL_DEPTH, "full depth"),
+        (FULL_DEPTH.name, "full depth"),
         (played(full_depth), workload.cut_at(last)),
     )
     builder = Builder(model, options.precision)
-    for kind in options.drivers:
-        if kind in ENGINES:
+    for variant in options.drivers:
+        if variant.kind is Kind.ENGINE:
             continue
-        driver = builder.driver(kind, options.max_batch_size)
+        driver = builder.driver(variant, options.batch_size)
         for setting in settings:
             speeds = np.broadcast_to(setting.speed, [workload.num_rows])
             answer = functools.partial(_answer, driver, workload, speeds)
-            yield (kind, setting.name), (played(answer), setting)
+            yield (variant.name, setting.name), (played(answer), setting)
 
 
 def _engines(
     workload: Workload,
     settings: Sequence[Setting],
-    options: ServerOptions,
+    options: BenchmarkOptions,
     stack: contextlib.ExitStack,
 ) -> Iterator[tuple[tuple[str, str], tuple[Play, Setting]]]:
     """Warm engines, which `stack` stops."""
     builder = Builder(workload.model, options.precision)
     depth = workload.model.config.num_hidden_layers
-    for kind in options.drivers:
-        if kind not in ENGINES:
+    for variant in options.drivers:
+        if variant.kind is not Kind.ENGINE:
             continue
         mine = settings
-        if kind == "engine at full depth":
+        if variant.at_full_depth:
             mine = [workload.cut_at(depth - 1)]
         for setting in mine:
-            engine = build_engine(kind, builder, depth, options.max_batch_size)
+            engine = build_engine(variant, builder, depth, options.batch_size)
             stack.enter_context(engine)
             engine.warm_up(int(workload.trace.lengths.max()))
             submit = to_engine(engine, workload, setting)
             run = _open_loop(submit, workload, options)
-            yield (kind, setting.name), (run, setting)
+            yield (variant.name, setting.name), (run, setting)
 
 
 def _servers(
     workload: Workload,
     settings: Sequence[Setting],
-    options: ServerOptions,
+    options: BenchmarkOptions,
     stack: contextlib.ExitStack,
 ) -> Iterator[tuple[tuple[str, str], tuple[Play, None]]]:
     """Servers that run, by the names of their models."""
@@ -249,7 +224,7 @@ def _servers(
 
 
 def _open_loop(
-    submit: Submit, workload: Workload, options: ServerOptions
+    submit: Submit, workload: Workload, options: BenchmarkOptions
 ) -> Play:
     seconds = options.deadline_ms / 1e3
     return OpenLoop(submit, workload.num_rows, seconds).play

@@ -1,9 +1,9 @@
-"""Full depth at fixed shapes: what do the cuts cost, and how good is it?"""
+"""The `full_depth` scenario: one graph, segments and peers at fixed shapes."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from ..backends.building import build_segments, build_static
 from ..backends.precision import compute_dtype
 from ..driver import Driver
 from ..timing import time_in_turn
+from .options import BenchmarkOptions
 from .peers import build_peer
 from .variants import FULL_DEPTH
 
@@ -51,36 +52,30 @@ class ShapeRecord:
 
 
 def run_shapes(
-    model: FastBertClassifier,
-    precision: str,
-    shapes: Sequence[tuple[int, int]],
-    peers: Sequence[str] = (),
-    num_rounds: int = 7,
+    model: FastBertClassifier, options: BenchmarkOptions
 ) -> Iterator[ShapeRecord]:
     """Times full depth at each shape: one graph, the segments, the peers.
 
     Args:
         model: `FastBertClassifier`.
-        precision: str, of our graphs.
-        shapes: pairs of rows and length.
-        peers: of `PEERS`.
-        num_rounds: int.
+        options: `BenchmarkOptions` of one precision.
     """
+    precision = options.precision
     last = model.config.num_hidden_layers - 1
     static = build_static(model, last, precision)
     driver = Driver(build_segments(model, precision))
     asking = ExitRule.nobody_leaves(last + 1)
-    built = {name: build_peer(name, model) for name in peers}
+    built = {name: build_peer(name, model) for name in options.peers}
     computes_in = compute_dtype(precision)
-    for rows, length in shapes:
+    for rows, length in options.shapes:
         inputs = _inputs(model, rows, length)
         runs = {
-            FULL_DEPTH: lambda x=inputs: static.run(x)["logits"].numpy(),
+            FULL_DEPTH.name: lambda x=inputs: static.run(x)["logits"].numpy(),
             SEGMENTS: lambda x=inputs: driver.predict(x, 0.0),
             ALL_STUDENTS: lambda x=inputs: driver.predict(x, asking),
             **{name: _call(peer, inputs) for name, peer in built.items()},
         }
-        timing = time_in_turn(runs, num_rounds)
+        timing = time_in_turn(runs, options.num_rounds)
         flops = rows * count_flops(model.config, length).full_depth
         for name in runs:
             seconds = timing.median(name)
@@ -93,7 +88,7 @@ def run_shapes(
                 length,
                 seconds,
                 flops / seconds / 1e9,
-                1 / timing.speedup(name, FULL_DEPTH),
+                1 / timing.speedup(name, FULL_DEPTH.name),
             )
 
 

@@ -1,4 +1,4 @@
-"""Single stream: one row after another; how long does each wait?"""
+"""The `single_stream` scenario: latency of one row after another."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..backends.building import build_static
+from .options import BenchmarkOptions
 from .peers import build_peer
 from .variants import FULL_DEPTH, Batches, Builder, Inputs
 from .workload import Setting, Workload
@@ -51,43 +52,41 @@ class SingleStreamRecord:
 def run_single_stream(
     workload: Workload,
     settings: Sequence[Setting],
-    precision: str,
-    drivers: Sequence[str],
-    peers: Sequence[str] = (),
+    options: BenchmarkOptions,
 ) -> Iterator[SingleStreamRecord]:
     """Times every variant on every row, in turn.
 
     Args:
         workload: `Workload`.
         settings: list of `Setting` of the workload.
-        precision: str, of our graphs.
-        drivers: of `DRIVERS`.
-        peers: of `PEERS`.
+        options: `BenchmarkOptions` of one precision; its batch sizes have no
+            part in this.
     """
     model = workload.model
     last = model.config.num_hidden_layers - 1
-    static = build_static(model, last, precision)
+    static = build_static(model, last, options.precision)
     runs = {
-        (FULL_DEPTH, "full depth"): lambda x, row: static.run(x)[
+        (FULL_DEPTH.name, "full depth"): lambda x, row: static.run(x)[
             "logits"
         ].numpy()
     }
-    for name in peers:
+    for name in options.peers:
         runs[name, "full depth"] = _peer_run(build_peer(name, model))
     about = dict.fromkeys(runs, workload.cut_at(last))
-    builder = Builder(model, precision)
-    for kind in drivers:
-        driver = builder.driver(kind, batch_size=1)
+    builder = Builder(model, options.precision)
+    for variant in options.drivers:
+        driver = builder.driver(variant, batch_size=1)
         for setting in settings:
-            runs[kind, setting.name] = _driver_run(driver, setting)
-            about[kind, setting.name] = setting
+            name = variant.name, setting.name
+            runs[name] = _driver_run(driver, setting)
+            about[name] = setting
     seconds = _times(runs, workload)
-    baseline = np.mean(seconds[FULL_DEPTH, "full depth"])
+    baseline = np.mean(seconds[FULL_DEPTH.name, "full depth"])
     for name, times in seconds.items():
         values = [getattr(about[name], x) for x in _OF_SETTING]
         p50, p90, p99 = np.percentile(times, [50, 90, 99]) * 1e3
         yield SingleStreamRecord(
-            workload.name, precision, *name, len(times), *values,
+            workload.name, options.precision, *name, len(times), *values,
             float(np.mean(times) * 1e3), p50, p90, p99,
             float(baseline / np.mean(times)),
         )  # fmt: skip

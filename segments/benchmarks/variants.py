@@ -1,9 +1,10 @@
-"""What is timed: our drivers, the same network at full depth, and others."""
+"""The variants that benchmarks compare: drivers, engines and baselines."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+import enum
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -22,16 +23,70 @@ from ..single_graph import SingleGraphDriver
 
 Inputs = Mapping[str, np.ndarray]
 
+
+class Kind(enum.StrEnum):
+    """What answers the rows of a variant."""
+
+    DRIVER = "driver"
+    POOLED = "pooled"
+    SINGLE_GRAPH = "single graph"
+    ENGINE = "engine"
+    FULL_DEPTH = "full depth, one graph"
+    KERAS = "full depth, keras predict"
+    STATIC = "static"
+
+
+@dataclasses.dataclass(frozen=True)
+class Variant:
+    """One thing that is measured.
+
+    Args:
+        kind: `Kind`.
+        blocks: int, of a `STATIC` network, cut after so many.
+        by_rows: bool, an `ENGINE` that runs a row at a time, so that no pool
+            is of use.
+        at_full_depth: bool, an `ENGINE` of one graph without early exit.
+        on_openvino: bool, whose segments OpenVINO runs.
+        is_planned: bool, which asks only the exits that `plan_segments`
+            chooses for a speed.
+    """
+
+    kind: Kind
+    blocks: int | None = None
+    by_rows: bool = False
+    at_full_depth: bool = False
+    on_openvino: bool = False
+    is_planned: bool = False
+
+    @property
+    def name(self) -> str:
+        """What records call it: `pooled on openvino`, `static 3`."""
+        blocks = "" if self.blocks is None else f" {self.blocks}"
+        details = {
+            " by rows": self.by_rows,
+            " at full depth": self.at_full_depth,
+            " on openvino": self.on_openvino,
+            ", planned": self.is_planned,
+        }
+        return f"{self.kind}{blocks}" + "".join(filter(details.get, details))
+
+
 DRIVERS = (
-    "driver",
-    "pooled",
-    "single graph",
-    "driver on openvino",
-    "pooled on openvino",
+    Variant(Kind.DRIVER),
+    Variant(Kind.POOLED),
+    Variant(Kind.SINGLE_GRAPH),
+    Variant(Kind.DRIVER, on_openvino=True),
+    Variant(Kind.POOLED, on_openvino=True),
 )
-ON_OPENVINO = " on openvino"
-FULL_DEPTH = "full depth, one graph"
-KERAS = "full depth, keras predict"
+# The same engine, but for what runs together and which exits there are.
+ENGINES = (
+    Variant(Kind.ENGINE),
+    Variant(Kind.ENGINE, by_rows=True),
+    Variant(Kind.ENGINE, at_full_depth=True),
+    Variant(Kind.ENGINE, on_openvino=True),
+)
+FULL_DEPTH = Variant(Kind.FULL_DEPTH)
+KERAS = Variant(Kind.KERAS)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,15 +144,15 @@ class Builder:
         return self._segments[plan, openvino]
 
     def driver(
-        self, kind: str, batch_size: int, plan: SegmentPlan | None = None
+        self, variant: Variant, batch_size: int, plan: SegmentPlan | None = None
     ) -> Any:
-        """A driver by its name in `DRIVERS`."""
-        if kind == "single graph":
+        """The driver of a variant of such a kind, `DRIVER` or another."""
+        if variant.kind is Kind.SINGLE_GRAPH:
             return SingleGraphDriver(self._model, self._precision, plan)
-        segments = self.segments(plan, kind.endswith(ON_OPENVINO))
-        if kind.startswith("pooled"):
+        segments = self.segments(plan, variant.on_openvino)
+        if variant.kind is Kind.POOLED:
             return PooledDriver(segments, batch_size)
-        assert kind.startswith("driver")
+        assert variant.kind is Kind.DRIVER
         return Driver(segments)
 
 
@@ -151,8 +206,8 @@ def baseline_runs(
     precision: str,
     batches: Batches,
     batch_size: int,
-    names: tuple[str, ...],
-) -> dict[str, Callable[[], Any]]:
+    baselines: Sequence[Variant],
+) -> dict[Variant, Callable[[], Any]]:
     """The same weights without early exit.
 
     Args:
@@ -160,18 +215,15 @@ def baseline_runs(
         precision: str.
         batches: `Batches`.
         batch_size: int, of `model.predict`.
-        names: of `FULL_DEPTH`, `KERAS` and `static 3` (blocks); `FULL_DEPTH`
-            is always there.
+        baselines: `FULL_DEPTH`, `KERAS` and `STATIC` variants.
     """
-    last = model.config.num_hidden_layers - 1
-    runs = {
-        FULL_DEPTH: static_run(build_static(model, last, precision), batches)
-    }
-    for name in names:
-        kind, _, count = name.partition(" ")
-        if name == KERAS:
-            runs[name] = keras_run(model, batches, batch_size)
-        elif kind == "static":
-            cut_network = build_static(model, int(count) - 1, precision)
-            runs[name] = static_run(cut_network, batches)
+    depth = model.config.num_hidden_layers
+    runs = {}
+    for variant in baselines:
+        if variant == KERAS:
+            runs[variant] = keras_run(model, batches, batch_size)
+            continue
+        exit_index = (variant.blocks or depth) - 1
+        segment = build_static(model, exit_index, precision)
+        runs[variant] = static_run(segment, batches)
     return runs

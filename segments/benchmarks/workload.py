@@ -1,4 +1,4 @@
-"""What a benchmark runs: a model and rows whose exits are known."""
+"""`Workload`: a model and rows whose exits are known, for benchmarks."""
 
 from __future__ import annotations
 

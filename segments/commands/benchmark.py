@@ -35,14 +35,14 @@ from fastbert_tf.evaluation import format_table
 from fastbert_tf.files import check_output_file
 
 from ..backends.precision import PRECISIONS
-from ..benchmarks.open_loop import ENGINES
 from ..benchmarks.options import BenchmarkOptions
 from ..benchmarks.peers import PEERS
 from ..benchmarks.records import write_records
 from ..benchmarks.runs import SCENARIOS, run_benchmark
 from ..benchmarks.tables import columns_of
-from ..benchmarks.variants import DRIVERS
+from ..benchmarks.variants import DRIVERS, ENGINES
 
+_VARIANTS = {variant.name: variant for variant in (*DRIVERS, *ENGINES)}
 _EXAMPLES = dict.fromkeys(
     ("batch_sizes", "static_blocks", "lengths", "official_threads"),
     "whole numbers",
@@ -63,8 +63,8 @@ _LISTS = (
     (
         "drivers",
         "driver,pooled",
-        f"Of {', '.join((*DRIVERS, *ENGINES))}, by commas; those on openvino "
-        "need '.[openvino]'.",
+        f"Of {', '.join(_VARIANTS)}, by commas; those on openvino need "
+        "'.[openvino]'.",
     ),
     ("precisions", "float32", f"Of {', '.join(PRECISIONS)}."),
     ("batch_sizes", "32", "Rows that run together."),
@@ -155,9 +155,9 @@ def parse_options(values: flags.FlagValues) -> BenchmarkOptions:
         for field in dataclasses.fields(BenchmarkOptions)
         if field.name in values and field.name not in parsed
     }
-    drivers = (*DRIVERS, *ENGINES)
     plain["urls"] = tuple(values.urls)
-    plain["drivers"] = _chosen("drivers", values.drivers, drivers)
+    names = _chosen("drivers", values.drivers, tuple(_VARIANTS))
+    plain["drivers"] = tuple(_VARIANTS[name] for name in names)
     plain["precisions"] = _chosen("precisions", values.precisions, PRECISIONS)
     peers = PEERS if values.peers == ["all"] else values.peers
     plain["peers"] = _chosen("peers", peers, PEERS)

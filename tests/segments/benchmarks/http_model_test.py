@@ -14,11 +14,11 @@ import pytest
 
 from fastbert_tf.segments.benchmarks.http_model import HttpModel, Refused
 from fastbert_tf.segments.benchmarks.loadgen_runs import (
-    LoadgenOptions,
     run_loadgen_scenarios,
 )
 from fastbert_tf.segments.benchmarks.open_loop import OpenLoop, to_server
-from fastbert_tf.segments.benchmarks.server import ServerOptions, run_server
+from fastbert_tf.segments.benchmarks.options import BenchmarkOptions
+from fastbert_tf.segments.benchmarks.server import run_server
 from fastbert_tf.segments.benchmarks.workload import forced_workload
 
 from ...tiny_models import tiny_config
@@ -156,13 +156,23 @@ def test_a_server_that_fails_is_not_taken_for_one_that_refuses(
         OpenLoop(submit, 2, 60.0).play(np.array([0.0, 0.1]))
 
 
+def asking(url: str, **given: Any) -> BenchmarkOptions:
+    """Options of one server and no drivers."""
+    return BenchmarkOptions(
+        tiny_config(),
+        model_dir="model/",
+        test_path="dev.tsv",
+        drivers=(),
+        urls=(url,),
+        **given,
+    )
+
+
 def test_servers_are_measured_beside_the_same_weights(server: Any) -> None:
     workload = forced_workload(tiny_config(), np.array([2, 3]))
     workload = dataclasses.replace(workload, instances=INSTANCES)
     url = f"http://127.0.0.1:{server.server_port}/v1/models/mine"
-    options = ServerOptions(
-        loads=(0.01,), num_arrivals=3, drivers=(), urls=(url,)
-    )
+    options = asking(url, loads=(0.01,), num_arrivals=3)
     setting = workload.at_histogram((1, 1, 0, 0))
     _, record = run_server(workload, [setting], options)
     assert record.variant == "server mine"
@@ -177,7 +187,7 @@ def test_loadgen_asks_a_server_in_its_server_scenario(server: Any) -> None:
     workload = forced_workload(tiny_config(), np.array([2, 3]))
     workload = dataclasses.replace(workload, instances=INSTANCES)
     url = f"http://127.0.0.1:{server.server_port}/v1/models/mine"
-    options = LoadgenOptions(min_duration_ms=100, urls=(url,))
+    options = asking(url, loadgen_ms=100)
     setting = workload.at_histogram((1, 1, 0, 0))
     *_, record = run_loadgen_scenarios(workload, [setting], options)
     assert record.variant == "server mine"
@@ -190,7 +200,7 @@ def test_a_server_that_is_not_there_is_noticed_at_once() -> None:
     workload = forced_workload(tiny_config(), np.array([2, 3]))
     workload = dataclasses.replace(workload, instances=INSTANCES)
     url = "http://127.0.0.1:1/v1/models/mine"
-    options = ServerOptions(drivers=(), urls=(url,))
+    options = asking(url)
     message = "127.0.0.1:1/v1/models/mine:predict does not answer: Connection"
     with pytest.raises(OSError, match=message):
         list(run_server(workload, [workload.at_speed(0.5)], options))

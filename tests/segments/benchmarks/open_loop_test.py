@@ -5,14 +5,18 @@ import pytest
 
 from fastbert_tf.segments.backends.openvino_segments import OpenVinoSegment
 from fastbert_tf.segments.benchmarks.open_loop import (
-    ENGINES,
     OpenLoop,
     build_engine,
     check_engines,
     to_engine,
 )
-from fastbert_tf.segments.benchmarks.server import ServerOptions, run_server
-from fastbert_tf.segments.benchmarks.variants import Builder
+from fastbert_tf.segments.benchmarks.options import BenchmarkOptions
+from fastbert_tf.segments.benchmarks.server import run_server
+from fastbert_tf.segments.benchmarks.variants import (
+    DRIVERS,
+    ENGINES,
+    Builder,
+)
 from fastbert_tf.segments.benchmarks.workload import Workload, forced_workload
 
 from ...tiny_models import NUM_BLOCKS, tiny_config
@@ -50,7 +54,7 @@ def test_seconds_count_from_the_intended_arrival(
         sleeps.append(seconds)
         now[0] += seconds
 
-    engine = build_engine("engine", builder, NUM_BLOCKS, 8)
+    engine = build_engine(ENGINES[0], builder, NUM_BLOCKS, 8)
     setting = workload.at_histogram((1, 1, 1, 1))
     submit = to_engine(engine, workload, setting)
     loop = OpenLoop(submit, len(LENGTHS), 60.0, lambda: now[0], sleep)
@@ -64,7 +68,7 @@ def test_seconds_count_from_the_intended_arrival(
 def test_rows_refused_take_for_ever(
     builder: Builder, workload: Workload
 ) -> None:
-    engine = build_engine("engine", builder, NUM_BLOCKS, 8)
+    engine = build_engine(ENGINES[0], builder, NUM_BLOCKS, 8)
     submit = to_engine(engine, workload, workload.at_speed(0.0))
     loop = OpenLoop(submit, len(LENGTHS), -1.0)
     with engine:
@@ -76,15 +80,16 @@ def test_a_server_run_has_every_engine_at_every_load(
     workload: Workload,
 ) -> None:
     setting = workload.at_histogram((1, 1, 1, 1))
-    options = ServerOptions(
+    options = BenchmarkOptions(
+        tiny_config(),
         loads=(0.01, 0.02),
-        max_batch_size=2,
+        batch_sizes=(2,),
         num_arrivals=10,
         deadline_ms=1e6,
         drivers=ENGINES,
     )
     records = list(run_server(workload, [setting], options))
-    assert [x.variant for x in records[1:5]] == list(ENGINES)
+    assert [x.variant for x in records[1:5]] == [x.name for x in ENGINES]
     assert {x.share_on_time for x in records} == {1.0}
     assert [x.share_unanswered for x in records[:5]] == [0.0] * 5
     assert [x.setting for x in records[1:5]] == [
@@ -97,6 +102,6 @@ def test_a_server_run_has_every_engine_at_every_load(
 
 def test_scenarios_without_deadlines_have_no_engines() -> None:
     check_engines("server", ENGINES)
-    check_engines("offline", ("driver",))
+    check_engines("offline", DRIVERS)
     with pytest.raises(ValueError, match="--scenario=offline has no engines"):
-        check_engines("offline", ("driver", "engine"))
+        check_engines("offline", (*DRIVERS, *ENGINES))

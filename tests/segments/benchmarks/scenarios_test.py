@@ -7,20 +7,23 @@ from fastbert_tf.segments import PooledDriver, build_segments
 from fastbert_tf.segments.benchmarks import precisions
 from fastbert_tf.segments.benchmarks.endurance import run_endurance
 from fastbert_tf.segments.benchmarks.offline import (
-    OfflineOptions,
     OfflineRecord,
     ideal_speedup,
     run_offline,
 )
+from fastbert_tf.segments.benchmarks.options import BenchmarkOptions
 from fastbert_tf.segments.benchmarks.precisions import run_precision
-from fastbert_tf.segments.benchmarks.server import (
-    ServerOptions,
-    play,
-    run_server,
-)
+from fastbert_tf.segments.benchmarks.server import play, run_server
 from fastbert_tf.segments.benchmarks.shapes import run_shapes
 from fastbert_tf.segments.benchmarks.single_stream import run_single_stream
-from fastbert_tf.segments.benchmarks.variants import FULL_DEPTH, KERAS, Batches
+from fastbert_tf.segments.benchmarks.variants import (
+    DRIVERS,
+    FULL_DEPTH,
+    KERAS,
+    Batches,
+    Kind,
+    Variant,
+)
 from fastbert_tf.segments.benchmarks.workload import Workload, forced_workload
 from fastbert_tf.segments.costs import CostTable, SegmentCost
 
@@ -36,10 +39,12 @@ def workload() -> Workload:
 
 @pytest.fixture(scope="module")
 def offline(workload: Workload) -> list[OfflineRecord]:
-    options = OfflineOptions(
-        batch_size=2,
-        drivers=("driver", "pooled", "single graph"),
-        baselines=("static 2", KERAS),
+    options = BenchmarkOptions(
+        tiny_config(),
+        batch_sizes=(2,),
+        drivers=DRIVERS[:3],
+        static_blocks=(2,),
+        keras=True,
         num_rounds=1,
     )
     setting = workload.at_histogram((4, 3, 2, 1))
@@ -48,9 +53,9 @@ def offline(workload: Workload) -> list[OfflineRecord]:
 
 def test_offline_times_every_variant(offline: list[OfflineRecord]) -> None:
     assert [record.variant for record in offline] == [
-        FULL_DEPTH,
+        FULL_DEPTH.name,
         "static 2",
-        KERAS,
+        KERAS.name,
         "driver",
         "pooled",
         "single graph",
@@ -81,8 +86,11 @@ def test_offline_says_where_rows_left_and_that_it_is_right(
 def test_offline_of_planned_drivers_names_the_exits_asked(
     workload: Workload,
 ) -> None:
-    options = OfflineOptions(
-        batch_size=2, drivers=("pooled, planned",), num_rounds=1
+    options = BenchmarkOptions(
+        tiny_config(),
+        batch_sizes=(2,),
+        drivers=(Variant(Kind.POOLED, is_planned=True),),
+        num_rounds=1,
     )
     setting = workload.at_speed(0.5)
     (_, record) = run_offline(workload, [setting], options)
@@ -120,9 +128,11 @@ def test_the_ideal_is_full_depth_over_what_rows_run(
 
 def test_single_stream_has_each_row_alone(workload: Workload) -> None:
     setting = workload.at_histogram((1, 1, 1, 1))
-    kinds = ["driver", "single graph"]
-    records = list(run_single_stream(workload, [setting], "float32", kinds))
-    assert [x.variant for x in records] == [FULL_DEPTH, *kinds]
+    drivers = DRIVERS[::2][:2]
+    options = BenchmarkOptions(tiny_config(), drivers=drivers)
+    records = list(run_single_stream(workload, [setting], options))
+    names = [x.name for x in (FULL_DEPTH, *drivers)]
+    assert [x.variant for x in records] == names
     for record in records:
         assert record.num_rows == 10
         assert 0 < record.p50_ms <= record.p90_ms <= record.p99_ms
@@ -157,11 +167,15 @@ def test_a_server_run_has_every_variant_at_every_load(
     workload: Workload,
 ) -> None:
     setting = workload.at_histogram((1, 1, 1, 1))
-    options = ServerOptions(
-        loads=(0.5, 2.0), max_batch_size=2, num_arrivals=20, deadline_ms=1e6
+    options = BenchmarkOptions(
+        tiny_config(),
+        loads=(0.5, 2.0),
+        batch_sizes=(2,),
+        num_arrivals=20,
+        deadline_ms=1e6,
     )
     records = list(run_server(workload, [setting], options))
-    names = [FULL_DEPTH, "driver", "pooled"]
+    names = [FULL_DEPTH.name, "driver", "pooled"]
     assert [x.variant for x in records] == names * 2
     assert {x.share_on_time for x in records} == {1.0}
     rates = [x.arrivals_per_second for x in records]
@@ -169,10 +183,9 @@ def test_a_server_run_has_every_variant_at_every_load(
 
 
 def test_shapes_are_timed_beside_one_graph(workload: Workload) -> None:
-    records = list(
-        run_shapes(workload.model, "float32", [(2, 5)], num_rounds=1)
-    )
-    assert records[0].variant == FULL_DEPTH
+    options = BenchmarkOptions(tiny_config(), shapes=((2, 5),), num_rounds=1)
+    records = list(run_shapes(workload.model, options))
+    assert records[0].variant == FULL_DEPTH.name
     assert records[0].time_ratio == 1.0
     assert {(x.rows, x.length) for x in records} == {(2, 5)}
     assert all(x.gflops_per_second > 0 for x in records)
