@@ -248,9 +248,9 @@ def _forcing_speeds(
         exit_index > 0, least[exit_index - 1, rows], np.float32(1.0)
     )
     speed = (before + uncertainty[exit_index, rows]) / 2
-    # No student is surer than this, so that none lets the row go.
+    # No student is as sure as this, in another precision either.
     last = exit_index == trace.num_exits - 1
-    speed[last] = least[max(trace.num_exits - 2, 0), last]
+    speed[last] = least[max(trace.num_exits - 2, 0), last] / 2
     result = simulate_exits(trace.exit_logits, speed)
     if not np.array_equal(result.exit_index, exit_index):
         raise ValueError(
