@@ -5,28 +5,26 @@ differently (orientation, layer norm, token types) ends there.
 """
 
 from .checkpoint import Checkpoint
-from .folder import TABLE
 from .hub import fetch
 from .manifest import MANIFEST_FILE, Manifest, read_manifest
 from .reading import read_checkpoint
 from .shapes import EXIT_PREFIX, variable_shapes
-from .table import check_finite, expand, listed
-from .writing import check_labels, check_writable, write_folder
+from .table import check_finite, listed
+from .writing import check_labels, check_writable, stored_tensors, write_folder
 
 __all__ = [
     "EXIT_PREFIX",
     "MANIFEST_FILE",
-    "TABLE",
     "Checkpoint",
     "Manifest",
     "check_finite",
     "check_labels",
     "check_writable",
-    "expand",
     "fetch",
     "listed",
     "read_checkpoint",
     "read_manifest",
+    "stored_tensors",
     "variable_shapes",
     "write_folder",
 ]

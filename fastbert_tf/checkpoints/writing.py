@@ -136,14 +136,23 @@ def _config_json(config: FastBertConfig) -> dict[str, Any]:
     }
 
 
-def _write_tensors(path: str, checkpoint: Checkpoint) -> None:
+def stored_tensors(checkpoint: Checkpoint) -> dict[str, np.ndarray]:
+    """The weights as a saved folder holds them, in PyTorch's orientation.
+
+    Returns:
+        name in the file to float32 array, contiguous.
+    """
     # Every transform of the table is its own inverse.
-    stored = {
+    return {
         row.theirs: np.ascontiguousarray(
             row.transform(np.asarray(checkpoint.tensors[row.ours], np.float32))
         )
         for row in expand(TABLE, checkpoint.config.num_hidden_layers)
     }
+
+
+def _write_tensors(path: str, checkpoint: Checkpoint) -> None:
+    stored = stored_tensors(checkpoint)
     data = safetensors.numpy.save(stored, metadata={"format": "pt"})
     with open(path, "xb") as file:
         file.write(data)

@@ -13,10 +13,8 @@ import importlib.util
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
-
 from fastbert_tf import FastBertClassifier, FastBertConfig
-from fastbert_tf.checkpoints import TABLE, expand
+from fastbert_tf.checkpoints import Checkpoint, stored_tensors
 
 # Of the names `transformers` has for the tanh form, the one of one kernel.
 _ACTIVATIONS = {"gelu": "gelu", "gelu_new": "gelu_pytorch_tanh", "relu": "relu"}
@@ -253,13 +251,6 @@ def _torch_tensors(model: FastBertClassifier) -> dict[str, Any]:
     """The weights of `model` by the names of a saved folder, copied."""
     import torch
 
-    weights = model.named_weights()
-    # Every transform of the table is its own inverse.
-    tensors = {
-        row.theirs: torch.from_numpy(
-            np.array(row.transform(weights.pop(row.ours).numpy()), np.float32)
-        )
-        for row in expand(TABLE, model.config.num_hidden_layers)
-    }
-    assert not weights, sorted(weights)
-    return tensors
+    weights = {k: v.numpy() for k, v in model.named_weights().items()}
+    stored = stored_tensors(Checkpoint(model.config, weights, {}))
+    return {name: torch.tensor(array) for name, array in stored.items()}
