@@ -1,21 +1,12 @@
-"""How long variants take beside each other: warm-up apart, runs in turn."""
+"""Measures seconds of variants: warm-up apart, one run of each a round."""
 
 from __future__ import annotations
 
 import dataclasses
-import functools
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
-
-import tensorflow as tf
-
-from fastbert_tf import INPUT_NAMES, FastBertClassifier
-
-from .driver import Driver
-
-FULL_DEPTH = "full depth"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,51 +63,3 @@ def time_in_turn(
             run()
             seconds[name].append(clock() - start)
     return Timing(seconds)
-
-
-def timed_runs(
-    model: FastBertClassifier,
-    driver: Driver,
-    batches: Sequence[Mapping[str, Any]],
-    speeds: Sequence[float],
-) -> dict[str, Callable[[], Any]]:
-    """What `time_in_turn` takes: full depth, then the driver at each speed.
-
-    Args:
-        model: `FastBertClassifier`, the baseline, in its own precision.
-        driver: `Driver` of the same model.
-        batches: inputs dicts, int32 `[B, S]`; a run goes through all of them.
-        speeds: floats in [0, 1]; each is a variant, called `speed_name`.
-    """
-    forward = full_depth_graph(model)
-
-    def run_full_depth() -> None:
-        for inputs in batches:
-            forward(inputs).numpy()
-
-    def run_speed(speed: float) -> None:
-        for inputs in batches:
-            driver.predict(inputs, speed)
-
-    runs = {speed_name(s): functools.partial(run_speed, s) for s in speeds}
-    return {FULL_DEPTH: run_full_depth, **runs}
-
-
-def full_depth_graph(model: FastBertClassifier) -> Callable[..., tf.Tensor]:
-    """The baseline: all blocks and the teacher alone as one graph.
-
-    Returns:
-        function of the inputs dict (int32 `[B, S]`) that gives the teacher's
-        logits, float32 `[B, C]`; traced once.
-    """
-    spec = tf.TensorSpec([None, None], tf.int32)
-    return tf.function(
-        lambda inputs: model(inputs, training=False),
-        input_signature=[dict.fromkeys(INPUT_NAMES, spec)],
-        autograph=False,
-    )
-
-
-def speed_name(speed: float) -> str:
-    """`speed 0.5`."""
-    return f"speed {speed:g}"

@@ -29,6 +29,7 @@ from ..demo import encoder as minilm
 from ..demo.corpus import PACKAGES, Row
 from ..demo.steps import (
     BATCH_SIZE,
+    FULL_DEPTH,
     PREDICTION_SPEED,
     SEQUENCE_LENGTH,
     TIMED_ROUNDS,
@@ -37,7 +38,7 @@ from ..demo.steps import (
     prediction_table,
     trade_off_table,
 )
-from ..timing import FULL_DEPTH, Timing
+from ..timing import Timing
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -111,15 +112,15 @@ def _train(demo: Demonstration, start: float) -> None:
 
 def _show(demo: Demonstration, start: float) -> None:
     _title(5, "Accuracy, FLOPs and time on the test texts", start)
-    trained = demo.load_trained()
-    reports = demo.evaluate(trained)
-    timings = demo.time(trained)
+    classifier, model = demo.load_classifier(), demo.load_model()
+    reports = demo.evaluate(model, classifier.preprocessor)
+    timings = demo.time(model, classifier)
     print(trade_off_table(reports, timings), end="\n\n")
     _print_baseline(timings)
     print(f"Where the texts left:\n\n{exit_table(reports)}\n")
     print(f"The curve, and every exit used alone: {demo.plot_path}")
     _title(6, f"A few answers at speed {PREDICTION_SPEED:g}", start)
-    print(prediction_table(trained, demo.examples()))
+    print(prediction_table(classifier, demo.examples()))
     print(
         "The first texts are the first of each class in the test file; those "
         "without a truth are new."
@@ -141,7 +142,7 @@ def _print_baseline(timings: Mapping[int, Timing]) -> None:
     print(
         "FLOPs and time are speed-ups over full depth: all blocks and the "
         "teacher alone.\nTime: measured in turn in this process on the same "
-        "batches, float32, full depth\nas one compiled graph, median of "
+        "batches, float32, full depth\nas one frozen graph, median of "
         f"{TIMED_ROUNDS} rounds. Seconds at full depth:"
     )
     for batch_size, timing in timings.items():

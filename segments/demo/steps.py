@@ -3,29 +3,50 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 
 from fastbert_tf import FastBertClassifier, TextPreprocessor, load_dataset
-from fastbert_tf.checkpoints import read_manifest
 from fastbert_tf.data import TableReader
-from fastbert_tf.evaluation import plot_trade_off
-from fastbert_tf.evaluation import ExitReport, SpeedReport, collect_exits, evaluate_exits, evaluate_speeds
-from fastbert_tf.evaluation import format_table
-from fastbert_tf.training import TrainingSettings, distill_students, train_backbone
+from fastbert_tf.evaluation import (
+    ExitReport,
+    SpeedReport,
+    collect_exits,
+    evaluate_exits,
+    evaluate_speeds,
+    format_table,
+    plot_trade_off,
+)
+from fastbert_tf.training import (
+    TrainingSettings,
+    distill_students,
+    train_backbone,
+)
 
-from ..backends.building import build_segments
-from .corpus import PACKAGES, SPLITS, Row, make_corpus, source_folders, write_corpus
-from .encoder import NUM_LAYERS, encoder_folder
+from ..backends.building import build_static
 from ..driver import Driver
-from ..prediction import predict_texts
-from ..timing import FULL_DEPTH, Timing, speed_name, time_in_turn, timed_runs
+from ..segment import Segment
+from ..text_classifier import TextClassifier
+from ..timing import Timing, time_in_turn
+from .corpus import (
+    PACKAGES,
+    SPLITS,
+    Row,
+    make_corpus,
+    source_folders,
+    write_corpus,
+)
+from .encoder import NUM_LAYERS, encoder_folder
 
+Inputs = Mapping[str, Any]
+
+FULL_DEPTH = "full depth"
 # Short texts of five classes leave much unsure: under 0.5 nearly all go deep.
 SPEEDS = (0.0, 0.5, 0.7, 0.8, 0.9)
 PREDICTION_SPEED = 0.8
@@ -43,15 +64,6 @@ NEW_TEXTS = (
     "Fine-tunes a pretrained language model on a list of prompts.",
 )
 _TEXT_WIDTH = 60
-
-
-class Trained(NamedTuple):
-    """What the saved folder holds, read back."""
-
-    model: FastBertClassifier
-    preprocessor: TextPreprocessor
-    labels: list[str]
-    driver: Driver
 
 
 class Reports(NamedTuple):
@@ -157,22 +169,20 @@ class Demonstration:
             },
         )
 
-    def load_trained(self) -> Trained:
+    def load_classifier(self) -> TextClassifier:
         """Reads the folder back: what follows is what a user would see."""
-        folder = str(self.model_dir)
-        model = FastBertClassifier.from_pretrained(folder)
-        return Trained(
-            model,
-            TextPreprocessor.from_pretrained(folder),
-            read_manifest(folder).labels,
-            Driver(build_segments(model)),
-        )
+        return TextClassifier.from_pretrained(self.model_dir)
 
-    def evaluate(self, trained: Trained) -> Reports:
+    def load_model(self) -> FastBertClassifier:
+        """The same as a Keras model, for what every exit says."""
+        return FastBertClassifier.from_pretrained(str(self.model_dir))
+
+    def evaluate(
+        self, model: FastBertClassifier, preprocessor: TextPreprocessor
+    ) -> Reports:
         """Accuracy and FLOPs on the test texts, and their curve."""
-        test = self.dataset("test", trained.preprocessor)
-        trace = collect_exits(trained.model, test)
-        config = trained.model.config
+        trace = collect_exits(model, self.dataset("test", preprocessor))
+        config = model.config
         reports = Reports(
             evaluate_speeds(trace, config, SPEEDS, SEQUENCE_LENGTH),
             evaluate_exits(trace, config, SEQUENCE_LENGTH),
@@ -180,16 +190,22 @@ class Demonstration:
         plot_trade_off(str(self.plot_path), *reports)
         return reports
 
-    def time(self, trained: Trained) -> dict[int, Timing]:
+    def time(
+        self, model: FastBertClassifier, classifier: TextClassifier
+    ) -> dict[int, Timing]:
         """Seconds at full depth and at every speed, by batch size."""
+        full_depth = build_static(model, model.config.num_hidden_layers - 1)
+        driver = Driver(classifier.driver.segments)
         timings = {}
         for batch_size, num_batches in TIMED_BATCHES.items():
-            test = self.dataset("test", trained.preprocessor, batch_size)
+            test = self.dataset("test", classifier.preprocessor, batch_size)
             batches = [inputs for inputs, _ in test.take(num_batches)]
-            timings[batch_size] = time_in_turn(
-                timed_runs(trained.model, trained.driver, batches, SPEEDS),
-                TIMED_ROUNDS,
-            )
+            runs = {FULL_DEPTH: functools.partial(_ask, full_depth, batches)}
+            for speed in SPEEDS:
+                runs[speed_name(speed)] = functools.partial(
+                    _answer, driver, batches, speed
+                )
+            timings[batch_size] = time_in_turn(runs, TIMED_ROUNDS)
         return timings
 
     def examples(self) -> list[Row]:
@@ -199,6 +215,21 @@ class Demonstration:
             first.setdefault(row.label, Row(row.label, row.text_a))
         new = [Row("-", text) for text in NEW_TEXTS]
         return [first[label] for label in PACKAGES] + new
+
+
+def speed_name(speed: float) -> str:
+    """`speed 0.5`."""
+    return f"speed {speed:g}"
+
+
+def _ask(segment: Segment, batches: Sequence[Inputs]) -> None:
+    for inputs in batches:
+        segment.run(inputs)["logits"].numpy()
+
+
+def _answer(driver: Driver, batches: Sequence[Inputs], speed: float) -> None:
+    for inputs in batches:
+        driver.predict(inputs, speed)
 
 
 def trade_off_table(reports: Reports, timings: Mapping[int, Timing]) -> str:
@@ -232,17 +263,15 @@ def exit_table(reports: Reports) -> str:
     return format_table({"": [speed_name(s) for s in SPEEDS], **columns})
 
 
-def prediction_table(trained: Trained, rows: Sequence[Row]) -> str:
+def prediction_table(classifier: TextClassifier, rows: Sequence[Row]) -> str:
     """What the segments answer to a few texts, and which of them did."""
     texts = [row.text for row in rows]
-    result, _ = predict_texts(
-        trained.driver, trained.preprocessor, texts, speed=PREDICTION_SPEED
-    )
-    probabilities = result.probabilities.max(axis=1)
+    answers = classifier.predict(texts, speed=PREDICTION_SPEED)
+    probabilities = answers.probabilities.max(axis=1)
     return format_table(
         {
-            "left at": [f"M{i}" for i in result.exit_index],
-            "answer": [trained.labels[i] for i in result.labels],
+            "left at": [f"M{i}" for i in answers.exit_index],
+            "answer": list(answers),
             "probability": [f"{p:.2f}" for p in probabilities],
             "truth": [row.label for row in rows],
             "text": [_shortened(text) for text in texts],

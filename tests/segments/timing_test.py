@@ -2,17 +2,9 @@
 
 import itertools
 
-import numpy as np
 import pytest
 
-from fastbert_tf.segments.timing import (
-    Timing,
-    full_depth_graph,
-    time_in_turn,
-    timed_runs,
-)
-
-from ..tiny_models import take, tiny_inputs
+from fastbert_tf.segments.timing import Timing, time_in_turn
 
 
 def test_each_variant_warms_up_and_then_runs_once_a_round():
@@ -46,21 +38,3 @@ def test_speedup_is_the_median_of_the_rounds_ratios():
 def test_no_round_is_refused():
     with pytest.raises(ValueError, match=r"num_rounds=0\. Pass 5"):
         time_in_turn({"a": lambda: None}, num_rounds=0)
-
-
-def test_the_baseline_is_the_models_teacher_at_any_size(models):
-    forward = full_depth_graph(models[0])
-    inputs = tiny_inputs()
-    for rows in (range(3), range(1), []):
-        received = forward(take(inputs, list(rows)))
-        expected = models[0].exit_logits(inputs)[-1].numpy()[list(rows)]
-        np.testing.assert_allclose(received, expected, atol=1e-5)
-    assert forward.experimental_get_tracing_count() == 1
-
-
-def test_full_depth_and_every_speed_are_timed(models, drivers):
-    runs = timed_runs(models[0], drivers[0], [tiny_inputs()], [0.0, 0.5])
-    timing = time_in_turn(runs, num_rounds=2)
-    names = ["full depth", "speed 0", "speed 0.5"]
-    assert list(timing.seconds) == names
-    assert all(timing.median(name) > 0 for name in names)
