@@ -39,21 +39,21 @@ def test_a_png_is_written(figure, tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_points_that_touch_share_a_label(figure):
+def test_every_speed_is_named_with_what_it_reaches(figure):
     curve._draw(figure, SPEEDS, EXITS)
-    texts = [text.get_text() for text in figure.axes[0].texts]
-    assert texts == ["speed 0", "speed 0.5, 0.6", "M0", "M1", "M2"]
-
-
-def test_no_label_covers_another(figure):
-    exits = [
-        ExitReport(i, 0.9 + 0.001 * (i % 3), i + 1.0, [0] * 12, 1e6, s, s)
-        for i, s in enumerate(12 / (i + 1) for i in range(12))
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names[1:4] == [
+        "0: 90.0 %, 1.0x",
+        "0.5: 80.0 %, 1.9x",
+        "0.6: 80.0 %, 1.9x",
     ]
-    curve._draw(figure, SPEEDS, exits)
-    boxes = [text.get_window_extent() for text in figure.axes[0].texts]
-    for i, box in enumerate(boxes):
-        assert not box.count_overlaps(boxes[:i] + boxes[i + 1 :])
+
+
+def test_the_number_of_an_exit_stands_at_its_point(figure):
+    curve._draw(figure, SPEEDS, EXITS)
+    texts = figure.axes[0].texts
+    assert [text.get_text() for text in texts] == ["0", "1", "2"]
+    assert texts[0].get_position() == (2.9, 70.0)
 
 
 def test_a_single_speed_at_full_depth_can_be_drawn(figure):
