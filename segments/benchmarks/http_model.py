@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import http.client
-import json
-import threading
+import importlib.util
 import time
 import urllib.parse
 from collections.abc import Mapping, Sequence
@@ -13,7 +11,8 @@ from typing import Any
 
 # What a server says that has more to do than it can, or was too late.
 _REFUSALS = (429, 503, 504)
-_HEADERS = {"Content-Type": "application/json"}
+# A connection idle for longer is not used again: uvicorn closes it after five.
+_IDLE_SECONDS = 2.0
 
 
 class Refused(Exception):
@@ -23,8 +22,8 @@ class Refused(Exception):
 class HttpModel:
     """Asks a server for single rows, in TensorFlow Serving's REST form.
 
-    Connections are kept open. Each has a thread of its own, so that a row
-    waits for a free one if all are taken.
+    Connections are kept open. There are as many threads as connections, so
+    that a row waits for a free one if all are taken.
 
     Args:
         url: str, of the model: `http://localhost:8000/v1/models/fastbert`.
@@ -34,6 +33,7 @@ class HttpModel:
         timeout: float, seconds for an answer, whatever its deadline.
 
     Raises:
+        ModuleNotFoundError: httpx is not installed.
         ValueError: `url` is not of that form.
     """
 
@@ -52,12 +52,18 @@ class HttpModel:
                 f"{url!r}. Write http://localhost:8000/v1/models/fastbert "
                 "for example."
             )
-        self._host = parts.netloc
-        self._path = f"{parts.path}:predict"
+        self._httpx = _imported_httpx()
+        self._url = f"{url}:predict"
         self._instances = instances
-        self._timeout = timeout
-        self._local = threading.local()
-        self._connections = []
+        limits = self._httpx.Limits(
+            max_connections=num_connections,
+            max_keepalive_connections=num_connections,
+            keepalive_expiry=_IDLE_SECONDS,
+        )
+        # No proxy of the environment: what is measured is the server.
+        self._client = self._httpx.Client(
+            limits=limits, timeout=timeout, trust_env=False
+        )
         self._threads = ThreadPoolExecutor(num_connections, "HttpModel")
 
     def __enter__(self) -> HttpModel:
@@ -65,8 +71,7 @@ class HttpModel:
 
     def __exit__(self, *exception: object) -> None:
         self._threads.shutdown(cancel_futures=True)
-        for connection in self._connections:
-            connection.close()
+        self._client.close()
 
     def submit(
         self, row: int, speed: float, seconds: float
@@ -99,45 +104,30 @@ class HttpModel:
                 raise Refused("The deadline passed before the row was sent.")
             content["deadline_millis"] = 1e3 * seconds
         try:
-            status, body = self._post(json.dumps(content).encode("ascii"))
-        except (OSError, http.client.HTTPException) as error:
+            response = self._client.post(self._url, json=content)
+        except self._httpx.TransportError as error:
             raise OSError(
-                f"{self._host}{self._path} does not answer: {error!r}. "
-                "Expected: a server that is ready. Start fastbert-serve, or "
-                "correct --urls."
+                f"{self._url} does not answer: {error!r}. Expected: a server "
+                "that is ready. Start fastbert-serve, or correct --urls."
             ) from error
-        if status in _REFUSALS:
-            raise Refused(f"{status}: {body.decode(errors='replace')}")
-        if status != 200:
+        if response.status_code in _REFUSALS:
+            raise Refused(f"{response.status_code}: {response.text}")
+        if response.status_code != 200:
             raise OSError(
-                f"{self._host}{self._path} answered {status}: "
-                f"{body.decode(errors='replace')}. Expected: 200. See "
-                "whether it is that model and is ready."
+                f"{self._url} answered {response.status_code}: "
+                f"{response.text}. Expected: 200. See whether it is that "
+                "model and is ready."
             )
-        return json.loads(body)["predictions"][0]
+        return response.json()["predictions"][0]
 
-    def _post(self, body: bytes) -> tuple[int, bytes]:
-        try:
-            return self._exchanged(body)
-        except (ConnectionError, http.client.BadStatusLine):
-            # The server had closed the connection; it is opened again.
-            return self._exchanged(body)
 
-    def _exchanged(self, body: bytes) -> tuple[int, bytes]:
-        connection = self._connection()
-        try:
-            connection.request("POST", self._path, body, _HEADERS)
-            response = connection.getresponse()
-            return response.status, response.read()
-        except BaseException:
-            connection.close()  # The next request opens it.
-            raise
+def _imported_httpx() -> Any:
+    if importlib.util.find_spec("httpx") is None:
+        raise ModuleNotFoundError(
+            "Asking servers needs httpx, which is not installed. Run "
+            "`pip install 'fastbert-tf[http]'`, or leave out --urls."
+        )
+    # An optional package, hence here and not at the top.
+    import httpx
 
-    def _connection(self) -> http.client.HTTPConnection:
-        """This thread's."""
-        if not hasattr(self._local, "connection"):
-            self._local.connection = http.client.HTTPConnection(
-                self._host, timeout=self._timeout
-            )
-            self._connections.append(self._local.connection)
-        return self._local.connection
+    return httpx

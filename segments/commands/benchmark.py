@@ -75,7 +75,11 @@ _LISTS = (
     ("lengths", "32,64", "Positions, for cost_table."),
     ("official_threads", "", "Threads of the released algorithm."),
     ("peers", "", f"all, or of {', '.join(PEERS)} (needs '.[peers]')."),
-    ("urls", "", "Models of servers that run, for server and loadgen."),
+    (
+        "urls",
+        "",
+        "Models of servers that run, for server and loadgen (needs '.[http]').",
+    ),
     ("loads", "0.5,1,2", "Arrivals over full-depth capacity, for server."),
 )
 _SWITCHES = (

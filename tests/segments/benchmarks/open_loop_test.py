@@ -1,5 +1,7 @@
 """Engines under load: what is counted, not how fast it is."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -11,22 +13,24 @@ from fastbert_tf.segments.benchmarks.open_loop import (
     to_engine,
 )
 from fastbert_tf.segments.benchmarks.options import BenchmarkOptions
-from fastbert_tf.segments.benchmarks.server import run_server
+from fastbert_tf.segments.benchmarks.server import ServerRecord, run_server
 from fastbert_tf.segments.benchmarks.variants import (
     DRIVERS,
     ENGINES,
     Builder,
+    Variant,
 )
 from fastbert_tf.segments.benchmarks.workload import Workload, forced_workload
 
-from ...tiny_models import NUM_BLOCKS, tiny_config
+from ...tiny_models import tiny_config
 
+NUM_BLOCKS = 2
 LENGTHS = np.array([3, 11, 5, 2, 7, 7, 4, 9, 1, 10])
 
 
 @pytest.fixture(scope="module")
 def workload() -> Workload:
-    return forced_workload(tiny_config(), LENGTHS)
+    return forced_workload(tiny_config(num_hidden_layers=NUM_BLOCKS), LENGTHS)
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +39,18 @@ def builder(workload: Workload) -> Builder:
 
 
 def test_engines_differ_in_what_runs_together(builder: Builder) -> None:
-    with_pools, by_rows, whole, on_openvino = (
-        build_engine(kind, builder, NUM_BLOCKS, 8) for kind in ENGINES
+    with_pools, by_rows, whole = (
+        build_engine(variant, builder, NUM_BLOCKS, 8) for variant in ENGINES[:3]
     )
-    assert (with_pools.max_batch_size, len(with_pools.segments)) == (8, 4)
-    assert (by_rows.max_batch_size, len(by_rows.segments)) == (1, 4)
+    assert (with_pools.max_batch_size, len(with_pools.segments)) == (8, 2)
+    assert (by_rows.max_batch_size, len(by_rows.segments)) == (1, 2)
     assert (whole.max_batch_size, len(whole.segments)) == (8, 1)
-    assert isinstance(on_openvino.segments[0], OpenVinoSegment)
+
+
+@pytest.mark.slow
+def test_an_engine_on_openvino_has_its_segments(builder: Builder) -> None:
+    engine = build_engine(ENGINES[3], builder, NUM_BLOCKS, 8)
+    assert isinstance(engine.segments[0], OpenVinoSegment)
 
 
 def test_seconds_count_from_the_intended_arrival(
@@ -55,7 +64,7 @@ def test_seconds_count_from_the_intended_arrival(
         now[0] += seconds
 
     engine = build_engine(ENGINES[0], builder, NUM_BLOCKS, 8)
-    setting = workload.at_histogram((1, 1, 1, 1))
+    setting = workload.at_histogram((1, 1))
     submit = to_engine(engine, workload, setting)
     loop = OpenLoop(submit, len(LENGTHS), 60.0, lambda: now[0], sleep)
     with engine:
@@ -76,27 +85,42 @@ def test_rows_refused_take_for_ever(
     assert seconds.tolist() == [np.inf] * 3
 
 
+def under_load(
+    workload: Workload, engines: Sequence[Variant]
+) -> list[ServerRecord]:
+    """Full depth and the engines at two loads far below what they bear."""
+    options = BenchmarkOptions(
+        workload.model.config,
+        loads=(0.01, 0.02),
+        batch_sizes=(2,),
+        num_arrivals=3,
+        deadline_ms=1e6,
+        drivers=tuple(engines),
+    )
+    return list(run_server(workload, [workload.at_histogram((1, 1))], options))
+
+
+def test_an_engine_is_measured_beside_full_depth(workload: Workload) -> None:
+    records = under_load(workload, ENGINES[2:3])
+    names = ["full depth, one graph", "engine at full depth"]
+    assert [x.variant for x in records] == names * 2
+    assert [x.setting for x in records[:2]] == ["full depth", "speed 0"]
+    assert {x.share_on_time for x in records} == {1.0}
+    assert {x.share_unanswered for x in records} == {0.0}
+
+
+@pytest.mark.slow
 def test_a_server_run_has_every_engine_at_every_load(
     workload: Workload,
 ) -> None:
-    setting = workload.at_histogram((1, 1, 1, 1))
-    options = BenchmarkOptions(
-        tiny_config(),
-        loads=(0.01, 0.02),
-        batch_sizes=(2,),
-        num_arrivals=10,
-        deadline_ms=1e6,
-        drivers=ENGINES,
-    )
-    records = list(run_server(workload, [setting], options))
+    records = under_load(workload, ENGINES)
     assert [x.variant for x in records[1:5]] == [x.name for x in ENGINES]
     assert {x.share_on_time for x in records} == {1.0}
-    assert [x.share_unanswered for x in records[:5]] == [0.0] * 5
     assert [x.setting for x in records[1:5]] == [
-        "depth 2.50",
-        "depth 2.50",
+        "depth 1.50",
+        "depth 1.50",
         "speed 0",
-        "depth 2.50",
+        "depth 1.50",
     ]
 
 

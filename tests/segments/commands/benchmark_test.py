@@ -7,6 +7,7 @@ from absl import flags
 from fastbert_tf.commands.launch import report_mistakes
 from fastbert_tf.segments.benchmarks.records import read_records
 from fastbert_tf.segments.benchmarks.runs import SCENARIOS
+from fastbert_tf.segments.benchmarks.variants import Kind, Variant
 from fastbert_tf.segments.commands import benchmark
 
 TINY = {
@@ -66,6 +67,20 @@ def test_a_scenario_prints_and_writes_the_same_rows(
     assert environment["versions"]["tensorflow"].startswith("2.21")
 
 
+def test_names_of_variants_are_read_as_values() -> None:
+    values = flags.FlagValues()
+    benchmark.define_flags(values)
+    names = "pooled on openvino,engine by rows"
+    values(["fastbert-benchmark", f"--drivers={names}", "--planned=false"])
+    options = benchmark.parse_options(values)
+    assert options.drivers == (
+        Variant(Kind.POOLED, on_openvino=True),
+        Variant(Kind.ENGINE, by_rows=True),
+    )
+    assert ",".join(x.name for x in options.drivers) == names
+
+
+@pytest.mark.slow
 def test_drivers_and_static_networks_are_chosen_by_flags(
     tmp_path: pathlib.Path,
 ) -> None:
