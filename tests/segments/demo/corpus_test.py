@@ -5,9 +5,20 @@ import sys
 
 import pytest
 
-from fastbert_tf.segments.demo import corpus as docstrings
 from fastbert_tf.data.tables import TableReader
-from fastbert_tf.segments.demo.corpus import PACKAGES, Row, file_paragraphs, first_paragraph, make_corpus, read_paragraphs, source_files, source_folders, without_shared, write_corpus
+from fastbert_tf.segments.demo import corpus as docstrings
+from fastbert_tf.segments.demo.corpus import (
+    PACKAGES,
+    Row,
+    file_paragraphs,
+    first_paragraph,
+    make_corpus,
+    read_paragraphs,
+    source_files,
+    source_folders,
+    without_shared,
+    write_corpus,
+)
 
 MODULE = '''"""Module text of   four\twords
 and a second line.
