@@ -35,7 +35,7 @@ class DatasetOptions:
         bucket_boundaries: tuple of int, optional. The lengths that batches
             are padded to; the sequence length is always the last.
         max_bad_rows: int. So many rows that cannot be read are left out.
-        bad_rows_path: path, needed with `max_bad_rows`; see `read_rows`.
+        bad_rows_path: path, needed with `max_bad_rows`; see `TableReader.rows`.
         first_epoch: int. The epoch that the first iteration stands for; set
             it to shuffle on as an interrupted run would have.
     """
@@ -70,7 +70,7 @@ def load_dataset(
     which one at most is smaller; the dataset's cardinality says how many.
 
     Args:
-        path: TSV, CSV or JSONL file, see `tables.read_rows`.
+        path: TSV, CSV or JSONL file, see `TableReader`.
         preprocessor: `TextPreprocessor`.
         batch_size: int.
         shuffle: bool.

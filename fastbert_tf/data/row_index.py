@@ -83,8 +83,8 @@ def index_rows(
         reader: `TableReader`.
         labels: list of str, the class names allowed; by default those found.
         preprocessor: measures the rows' lengths if it is given.
-        max_bad_rows: see `tables.read_rows`.
-        bad_rows_path: see `tables.read_rows`.
+        max_bad_rows: see `TableReader.rows`.
+        bad_rows_path: see `TableReader.rows`.
 
     Raises:
         ValueError: naming file and line, if a row or a label is refused.

@@ -36,10 +36,21 @@ class Row(NamedTuple):
 
 
 class TableReader:
-    """Reads one file; see `read_rows` for the arguments.
+    """Reads one file, which may be larger than memory.
 
     Keeps what the header says, so that single records can be read again by
     their place (`parse`).
+
+    Args:
+        path: the file.
+        format: "tsv", "csv" or "jsonl"; by default what the extension says.
+        labelled: bool. Whether a `label` is needed; otherwise it is ignored.
+        pairs: bool, optional. Whether `text_b` is needed or refused; by
+            default the header (in JSONL the first row) decides.
+
+    Raises:
+        FileNotFoundError: there is no file.
+        ValueError: the format is not known.
     """
 
     def __init__(
@@ -65,7 +76,18 @@ class TableReader:
         max_bad_rows: int = 0,
         bad_rows_path: str | os.PathLike | None = None,
     ) -> Iterator[Row]:
-        """Yields every good row; arguments as in `read_rows`."""
+        """Yields every good row as it reads them.
+
+        Args:
+            max_bad_rows: int. So many rows that cannot be read are left out
+                and written to `bad_rows_path`; one more is an error.
+            bad_rows_path: this file is written anew, as JSON lines with
+                `line`, `reason` and `content`; needed with `max_bad_rows`.
+
+        Raises:
+            ValueError: naming file and line, at the first row (beyond
+                `max_bad_rows`) that cannot be read, or when there is no row.
+        """
         bad_rows = _BadRows(self.path, max_bad_rows, bad_rows_path)
         num_rows = 0
         with bad_rows:
@@ -150,35 +172,6 @@ class TableReader:
                 "be truncated."
             )
         return reason
-
-
-def read_rows(
-    path: str | os.PathLike,
-    format: str | None = None,
-    labelled: bool = True,
-    pairs: bool | None = None,
-    max_bad_rows: int = 0,
-    bad_rows_path: str | os.PathLike | None = None,
-) -> Iterator[Row]:
-    """Yields the rows of a file as it reads them.
-
-    Args:
-        path: the file; it may be larger than memory.
-        format: "tsv", "csv" or "jsonl"; by default what the extension says.
-        labelled: bool. Whether a `label` is needed; otherwise it is ignored.
-        pairs: bool, optional. Whether `text_b` is needed or refused; by
-            default the header (in JSONL the first row) decides.
-        max_bad_rows: int. So many rows that cannot be read are left out and
-            written to `bad_rows_path`; one more is an error.
-        bad_rows_path: this file is written anew, as JSON lines with `line`,
-            `reason` and `content`; needed with `max_bad_rows`.
-
-    Raises:
-        ValueError: naming file and line, at the first row (beyond
-            `max_bad_rows`) that cannot be read, or when there is no row.
-    """
-    reader = TableReader(path, format, labelled, pairs)
-    return reader.rows(max_bad_rows, bad_rows_path)
 
 
 def read_labels(

@@ -13,7 +13,7 @@ pytest.importorskip("apache_beam", reason="the extra `beam` is not installed")
 import pyarrow
 import pyarrow.parquet
 
-from fastbert_tf.data.tables import read_rows
+from fastbert_tf.data import TableReader
 from fastbert_tf.export.beam import Summary, score
 from fastbert_tf.export.beam import pipeline as module
 from fastbert_tf.export.beam.pipeline import MAX_OVERHEAD, rows_per_call
@@ -52,7 +52,8 @@ def test_every_row_has_the_answer_of_predict(
 def write_as(
     extension: str, source: pathlib.Path, folder: pathlib.Path
 ) -> None:
-    texts = [row.text_a for row in read_rows(source, labelled=False)]
+    rows = TableReader(source, labelled=False).rows()
+    texts = [row.text_a for row in rows]
     path = folder / f"{source.stem}.{extension}"
     if extension == "parquet":
         table = pyarrow.table({"other": texts, "text_a": texts})

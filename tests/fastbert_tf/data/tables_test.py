@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fastbert_tf.data.tables import read_labels, read_rows
+from fastbert_tf.data.tables import TableReader, read_labels
 
 
 @pytest.fixture
@@ -18,8 +18,9 @@ def file(tmp_path):
     return write
 
 
-def fields(path, **options):
-    return [row[1:4] for row in read_rows(path, **options)]
+def fields(path, max_bad_rows=0, bad_rows_path=None, **options):
+    rows = TableReader(path, **options).rows(max_bad_rows, bad_rows_path)
+    return [row[1:4] for row in rows]
 
 
 def test_columns_may_come_in_any_order(file):
@@ -35,7 +36,7 @@ def test_tsv_quotes_are_text(file):
 def test_csv_fields_may_hold_commas_quotes_and_line_breaks(file):
     content = 'label,text_a\r\n0,"a, ""b""\nc"\r\n"1",d\r\n'
     path = file(content, "train.csv")
-    rows = list(read_rows(path))
+    rows = list(TableReader(path).rows())
     assert [row[1:3] for row in rows] == [("0", 'a, "b"\nc'), ("1", "d")]
     assert [row.line for row in rows] == [2, 4]
 
@@ -81,7 +82,8 @@ def test_format_may_be_given(file):
 def test_place_in_bytes_finds_the_row_again(file):
     path = file('label,text_a\n0,"é\n"\n1,b\n', "train.csv")
     data = path.read_bytes()
-    found = [data[row.start : row.start + row.size] for row in read_rows(path)]
+    rows = TableReader(path).rows()
+    found = [data[row.start : row.start + row.size] for row in rows]
     assert found == ['0,"é\n"\n'.encode(), b"1,b\n"]
 
 
@@ -163,7 +165,7 @@ def test_single_text_task_refuses_pairs(file):
 
 def test_missing_file_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="No table at"):
-        read_rows(tmp_path / "train.tsv")
+        TableReader(tmp_path / "train.tsv")
 
 
 def test_bad_rows_go_to_the_side_file(file, tmp_path):
