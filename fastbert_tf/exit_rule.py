@@ -184,6 +184,12 @@ class ExitRule:
         """The thresholds of B rows, float32 `[B, L]`."""
         return np.broadcast_to(self.thresholds, [num_rows, self.num_exits])
 
+    def part(self, rows: slice) -> ExitRule:
+        """The rule of some rows that follow each other."""
+        if self.num_rows is None:
+            return self
+        return ExitRule(self.thresholds[rows], self.score)
+
     def check_default_score(self, runner: str) -> None:
         """Refuses a score of its own where a graph has the default built in.
 

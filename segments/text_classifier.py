@@ -24,10 +24,11 @@ from .choosing import check_purpose, for_purpose
 from .driver import Driver
 from .engine.pooled_engine import PooledEngine
 from .pooled_driver import PooledDriver
+from .scheduler import check_sizes
 from .single_graph import SingleGraphDriver
 from .text_answers import TextAnswer, TextAnswers
 from .text_engine import TextEngine
-from .text_rows import TextRows, stream_rows
+from .text_rows import TextRows, check_are_pairs, stream_rows
 from .trained_folder import trained_folder
 from .true_labels import true_labels
 
@@ -79,12 +80,16 @@ class TextClassifier:
             preprocessor.vocab_size, preprocessor.sequence_length, driver.config
         )
         check_labels(labels, driver.config.num_classes)
+        check_are_pairs(pairs)
         self.driver = driver
         self.preprocessor = preprocessor
         self.labels = None if labels is None else tuple(labels)
         self.pairs = pairs
         self.speed = speed
-        self.rows_per_call = rows_per_call or _rows_per_call(driver)
+        if rows_per_call is None:
+            rows_per_call = _rows_per_call(driver)
+        check_sizes(rows_per_call=rows_per_call)
+        self.rows_per_call = rows_per_call
         self._rule(speed)  # Refuses an impossible one now.
 
     @classmethod
@@ -159,7 +164,7 @@ class TextClassifier:
         starts = range(0, max(rows.num_rows, 1), self.rows_per_call)
         parts = [slice(i, i + self.rows_per_call) for i in starts]
         return TextAnswers.concatenate(
-            [self._answer(rows.part(x), _part(rule, x)) for x in parts]
+            [self._answer(rows.part(x), rule.part(x)) for x in parts]
         )
 
     def predict_stream(
@@ -285,10 +290,3 @@ def _rows_per_call(driver: AnyDriver, max_batch_size: int = 32) -> int:
     if isinstance(driver, PooledDriver):
         return driver.max_batch_size * _BATCHES_PER_CALL
     return max_batch_size
-
-
-def _part(rule: ExitRule, rows: slice) -> ExitRule:
-    """The rule of some rows that follow each other."""
-    if rule.num_rows is None:
-        return rule
-    return ExitRule(rule.thresholds[rows], rule.score)

@@ -70,6 +70,15 @@ class TextRows(NamedTuple):
         return arrays, np.asarray(truncated)
 
 
+def check_are_pairs(pairs: bool | None) -> None:
+    """Refuses what is neither yes, no nor unknown."""
+    if not isinstance(pairs, bool | None):
+        raise ValueError(
+            "`pairs` must be True, False or None. Received: "
+            f"pairs={pairs!r}. Pass what the model was trained on."
+        )
+
+
 def check_pairs(are_pairs: bool, pairs: bool | None) -> None:
     """Refuses pairs where the model is of single texts, and the reverse."""
     if pairs and not are_pairs:

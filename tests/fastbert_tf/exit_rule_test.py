@@ -191,3 +191,11 @@ def test_a_rule_is_given_once() -> None:
 def test_first_logits_of_another_shape_are_refused() -> None:
     with pytest.raises(ValueError, match=r"shape \[9, 5\]"):
         simulate_exits(LOGITS, 0.5, FIRST[:3])
+
+
+def test_a_part_is_the_rule_of_some_rows() -> None:
+    rule = ExitRule([[None, 0.1], [None, 0.2], [None, 0.3]])
+    assert rule.part(slice(1, 3)).num_rows == 2
+    np.testing.assert_array_equal(rule.part(slice(1, 3)).at(0), rule.at(0)[1:])
+    of_all = ExitRule([None, 0.1])
+    assert of_all.part(slice(1, 3)) is of_all

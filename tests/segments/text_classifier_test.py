@@ -1,3 +1,4 @@
+import copy
 import itertools
 import pathlib
 from collections.abc import Iterator
@@ -263,10 +264,27 @@ def test_options_are_checked(
         TextClassifier.from_pretrained(folder, **options)
 
 
-def test_a_preprocessor_or_labels_of_another_model_are_refused(
-    classifier: TextClassifier,
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"labels": ["a", "b"]}, "`labels` must be 5"),
+        ({"speed": 2}, "speed=2"),
+        ({"speed": [0.5]}, "one value or rule for all rows"),
+        ({"pairs": "yes"}, "pairs='yes'"),
+        ({"rows_per_call": -1}, "rows_per_call=-1"),
+    ],
+)
+def test_what_does_not_fit_the_model_is_refused(
+    classifier: TextClassifier, given: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(ValueError, match="`labels` must be 5"):
-        TextClassifier(classifier.driver, classifier.preprocessor, ["a", "b"])
-    with pytest.raises(ValueError, match="speed=2"):
-        TextClassifier(classifier.driver, classifier.preprocessor, speed=2)
+    with pytest.raises(ValueError, match=message):
+        TextClassifier(classifier.driver, classifier.preprocessor, **given)
+
+
+def test_a_preprocessor_of_another_model_is_refused(
+    classifier: TextClassifier, drivers: list[Driver]
+) -> None:
+    preprocessor = copy.copy(classifier.preprocessor)
+    preprocessor._sequence_length = 12  # The model has 11 positions.
+    with pytest.raises(ValueError, match="Received: 12"):
+        TextClassifier(drivers[0], preprocessor)
