@@ -142,6 +142,22 @@ def test_scheduling_rests_on_the_standard_library(name: str) -> None:
         assert is_ours or imported.split(".")[0] in sys.stdlib_module_names
 
 
+SLEEPERS = {  # What may sleep, and why its verdict is not one of time.
+    "tests/export/beam/supervisor_test.py": "waits for processes to end",
+    "tests/export/crashes_test.py": "kills at a random moment; slow",
+    "tests/export/server/conftest.py": "polls until a thing happens",
+    "tests/segments/benchmarks/loadgen_test.py": "a model that takes long",
+}
+
+
+@pytest.mark.parametrize("path", python_files("tests"), ids=name_of)
+def test_tests_do_not_sleep(path: pathlib.Path) -> None:
+    """A sleep is a guess about the machine; clocks are simulated instead."""
+    calls = [x.func for x in ast.walk(tree_of(path)) if isinstance(x, ast.Call)]
+    sleeps = [x for x in calls if ast.unparse(x) == "time.sleep"]
+    assert not sleeps or name_of(path) in SLEEPERS
+
+
 @each_file
 def test_files_are_short(path: pathlib.Path) -> None:
     lines = path.read_text(encoding="utf-8").splitlines()

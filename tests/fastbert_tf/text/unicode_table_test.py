@@ -1,7 +1,6 @@
 """Tests of the table of code points against `tokenizers`."""
 
 import random
-import time
 
 import numpy as np
 import pytest
@@ -89,13 +88,11 @@ def test_kept_combining_marks_stay_in_the_order_given():
 
 
 @CASES
-def test_saved_table_is_small_and_loads_fast(do_lower_case, tmp_path):
+def test_saved_table_is_small_and_loads_whole(do_lower_case, tmp_path):
     path = tmp_path / "normalization.npz"
     table = text_oracle.table(do_lower_case)
     table.save(path)
-    begin = time.perf_counter()
     loaded = load_unicode_table(path)
-    assert time.perf_counter() - begin < 0.1
     assert path.stat().st_size < 100_000
     assert loaded.do_lower_case is do_lower_case
     for name in ("page_of", "kinds", "values", "row_splits"):
