@@ -41,7 +41,15 @@ def file_size_limit(num_bytes: int) -> Iterator[None]:
         signal.signal(signal.SIGXFSZ, handler)
 
 
-@pytest.mark.parametrize("num_bytes", [100, 5_000, 50_000, 300_000])
+@pytest.mark.parametrize(
+    "num_bytes",
+    [
+        100,
+        pytest.param(5_000, marks=pytest.mark.slow),
+        pytest.param(50_000, marks=pytest.mark.slow),
+        300_000,
+    ],
+)
 def test_a_full_disk_leaves_the_old_bundle_and_nothing_else(
     model: Model,
     preprocessor: TextPreprocessor,
@@ -77,7 +85,7 @@ def test_a_second_writer_is_refused_and_the_first_goes_on(
 _EXPORT = """
 import os, signal, sys
 from fastbert_tf import TextPreprocessor
-from fastbert_tf.checkpoints import replacing
+from fastbert_tf.files import atomic_folder
 from fastbert_tf.export import export_segments
 from tests.tiny_models import random_model
 
@@ -91,8 +99,8 @@ def die_at(place):
         if place == moment:
             os.kill(os.getpid(), signal.SIGKILL)
         return real(*arguments)
-    real = getattr(replacing, place)
-    setattr(replacing, place, run)
+    real = getattr(atomic_folder, place)
+    setattr(atomic_folder, place, run)
 
 for place in ("_sync_tree", "_swap", "_empty"):
     die_at(place)
