@@ -61,15 +61,15 @@ def bundle(bundles: dict[str, pathlib.Path]) -> pathlib.Path:
 
 @pytest.fixture(scope="session")
 def served_model() -> FastBertClassifier:
-    """Of four blocks, and positions for pools of three lengths."""
-    return random_model(36, max_position_embeddings=40)
+    """Of three blocks, and positions for pools of two lengths."""
+    return random_model(36, num_hidden_layers=3, max_position_embeddings=25)
 
 
 @pytest.fixture(scope="session")
 def long_preprocessor(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> TextPreprocessor:
-    return tiny_preprocessor(tmp_path_factory, 37)
+    return tiny_preprocessor(tmp_path_factory, 21)
 
 
 @pytest.fixture(scope="session")

@@ -55,7 +55,7 @@ def assert_answers(received: Any, expected: ExitResult, kept: Any) -> None:
 def test_tokens_are_answered_as_the_oracle_says(
     served_model: FastBertClassifier, signatures: Any, speed: float
 ) -> None:
-    inputs = tiny_inputs(50, 37)
+    inputs = tiny_inputs(50, 21)
     logits = served_model.exit_logits(inputs)
     received = signatures["tokens_with_speed"](
         **{k: tf.constant(v) for k, v in inputs.items()},
@@ -216,7 +216,10 @@ def test_it_runs_where_only_tensorflow_and_tensorflow_text_are_imported(
             np.testing.assert_array_equal(received[name], expected[name])
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize(
+    "precision",
+    [pytest.param("float32", marks=pytest.mark.slow), "bfloat16"],
+)
 def test_it_holds_the_weights_once(
     preprocessor: TextPreprocessor, tmp_path: pathlib.Path, precision: str
 ) -> None:
