@@ -143,7 +143,7 @@ def test_scheduling_rests_on_the_standard_library(name: str) -> None:
 
 
 SLEEPERS = {  # What may sleep, and why its verdict is not one of time.
-    "tests/export/beam/supervisor_test.py": "waits for processes to end",
+    "tests/export/beam/lost_workers_test.py": "waits for processes to end",
     "tests/export/crashes_test.py": "kills at a random moment; slow",
     "tests/export/server/conftest.py": "polls until a thing happens",
     "tests/segments/benchmarks/loadgen_test.py": "a model that takes long",
