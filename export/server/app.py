@@ -1,4 +1,4 @@
-"""The routes: which path asks what, and how answers and errors leave."""
+"""HTTP routes of the server, and the responses that errors become."""
 
 from __future__ import annotations
 
@@ -135,25 +135,25 @@ async def _server_metadata(request: Request, service: Service) -> Response:
 
 async def _model_metadata(request: Request, service: Service) -> Response:
     _check_model(request, service)
-    return JSONResponse(metadata.model_metadata(service.model))
+    return JSONResponse(metadata.model_metadata(service))
 
 
 async def _model_ready(request: Request, service: Service) -> Response:
     _check_model(request, service)
     status = 200 if service.is_ready else 503
-    name = service.model.name
+    name = service.name
     return JSONResponse({"name": name, "ready": service.is_ready}, status)
 
 
 async def _model_status(request: Request, service: Service) -> Response:
     _check_model(request, service)
-    content = metadata.version_status(service.model, service.state)
+    content = metadata.version_status(service)
     return JSONResponse(content)
 
 
 async def _signatures(request: Request, service: Service) -> Response:
     _check_model(request, service)
-    return JSONResponse(metadata.signatures(service.model))
+    return JSONResponse(metadata.signatures(service))
 
 
 async def _infer(request: Request, service: Service) -> Response:
@@ -185,19 +185,18 @@ async def _answer(
     body = await request.app.state.intake.read(request, types)
     query, form = await service.workers.call(read, body)
     reply = await until_gone(request, service.answer(query, arrived))
-    model = service.model
-    content, headers = form.write(reply, model.name, model.version)
+    content, headers = form.write(reply, service.name, service.version)
     return Response(content, headers=headers)
 
 
 def _check_model(request: Request, service: Service) -> None:
     name = request.path_params["name"]
-    version = request.path_params.get("version", service.model.version)
-    if (name, version) != (service.model.name, service.model.version):
+    version = request.path_params.get("version", service.version)
+    if (name, version) != (service.name, service.version):
         raise RequestError(
             404,
             f"No model {brief(name)} of version {brief(version)}. Expected: "
-            f"{service.model.name}, {service.model.version}.",
+            f"{service.name}, {service.version}.",
         )
 
 

@@ -1,4 +1,4 @@
-"""What a client is told instead of an answer."""
+"""Errors of requests: status, message and headers of the response."""
 
 from __future__ import annotations
 

@@ -10,22 +10,27 @@ import tensorflow as tf
 
 from fastbert_tf import ExitResult, ExitRule, simulate_exits
 from fastbert_tf.evaluation import FlopCounts, count_flops
-from fastbert_tf.segments import Segment, bucket_lengths, cut, row_lengths
+from fastbert_tf.segments import (
+    Segment,
+    TextClassifier,
+    bucket_lengths,
+    cut,
+    row_lengths,
+)
 
 from ..answer_json import rounded
 from .query import Query
 from .reply import as_json
-from .served_model import ServedModel
 
 # Those that the page's slider has.
 _SPEEDS = np.linspace(0.0, 1.0, 101, dtype=np.float32)
 
 
-def explain(model: ServedModel, query: Query) -> dict[str, Any]:
+def explain(classifier: TextClassifier, query: Query) -> dict[str, Any]:
     """Runs all segments on one row, every student asked.
 
     Args:
-        model: `ServedModel`.
+        classifier: `TextClassifier` with segments.
         query: of one row.
 
     Returns:
@@ -37,16 +42,20 @@ def explain(model: ServedModel, query: Query) -> dict[str, Any]:
         each of the speeds 0, 0.01, ... 1: `place` in `exits` where the text
         leaves, and the `flops_speedup` that it has then.
     """
-    inputs, truncated = model.encode(query)
+    query.check_pairs(classifier.pairs)
+    inputs, truncated = classifier.encode(query.texts, query.pairs)
+    segments, config = classifier.driver.segments, classifier.config
     length = int(row_lengths(inputs["padding_mask"])[0])
-    exits = [segment.index for segment in model.segments]
-    flops = count_flops(model.config, length)
-    logits = _exit_logits(model.segments, inputs, length)
+    exits = [segment.index for segment in segments]
+    flops = count_flops(config, length)
+    logits = _exit_logits(segments, inputs, length)
     answers = (simulate_exits(logits[i : i + 1], 0.0) for i in exits)
     return {
-        "labels": list(model.label_names),
-        "default_speed": model.manifest.usage.speed,
-        "num_blocks": model.config.num_hidden_layers,
+        "labels": list(
+            classifier.labels or map(str, range(config.num_classes))
+        ),
+        "default_speed": classifier.speed,
+        "num_blocks": config.num_hidden_layers,
         "length": length,
         "truncated": bool(truncated[0]),
         "exits": [

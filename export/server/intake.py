@@ -1,4 +1,4 @@
-"""Requests as they come off the network: types, sizes, times, departures."""
+"""Reading of request bodies, with limits of type, size and time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ClientGone(Exception):
 
 
 class Intake:
-    """Reads bodies, within limits.
+    """Reads the bodies of requests, refusing what is above its limits.
 
     Args:
         max_body_bytes: int, of one body.

@@ -16,13 +16,14 @@ from types import FrameType
 import uvicorn
 from starlette.applications import Starlette
 
-from fastbert_tf.segments.engine import PooledEngine
+from fastbert_tf.segments import PooledDriver, TextClassifier
 
+from ..bundle.loading import load_preprocessor, load_segments
+from ..bundle.manifest import read_manifest
 from .app import create_app
 from .connections import timed_protocol
 from .limits import Limits
 from .metrics import Metrics
-from .served_model import ServedModel
 from .service import Service
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -55,19 +56,26 @@ def serve(
     """
     limits = limits or Limits()
     with open_port(host, port) as opened:
-        model = ServedModel.load(bundle_dir, model_name)
-        exits = model.manifest.plan.exits
-        metrics = Metrics(model.manifest.segment_names, exits)
-        engine = PooledEngine(
-            model.segments,
-            max_batch_size=max_batch_size,
-            max_enqueued_rows=limits.max_enqueued_rows,
-            observer=metrics,
+        classifier = _load(bundle_dir, max_batch_size)
+        metrics = Metrics(classifier.driver.segments)
+        engine = classifier.engine(
+            max_enqueued_rows=limits.max_enqueued_rows, observer=metrics
         )
-        server = Server(Service(model, engine, metrics, limits))
+        service = Service(classifier, engine, metrics, limits, model_name)
         url = "http://{}:{}/".format(*opened.getsockname()[:2])
-        print(f"{model.name} at {url}, warming", flush=True)
-        server.serve_on(opened)
+        print(f"{model_name} at {url}, warming", flush=True)
+        Server(service).serve_on(opened)
+
+
+def _load(bundle_dir: str, max_batch_size: int) -> TextClassifier:
+    manifest = read_manifest(bundle_dir)
+    return TextClassifier(
+        PooledDriver(load_segments(bundle_dir), max_batch_size),
+        load_preprocessor(bundle_dir),
+        manifest.labels,
+        manifest.usage.pairs,
+        manifest.usage.speed,
+    )
 
 
 def open_port(host: str, port: int) -> socket.socket:
@@ -166,7 +174,7 @@ class Server(uvicorn.Server):
     async def _warm_up(self) -> None:
         start = time.monotonic()
         try:
-            await asyncio.to_thread(self._service.warm_up)
+            await asyncio.to_thread(self._service.engine.warm_up)
         except Exception as error:
             self._failure = error
             self.should_exit = True

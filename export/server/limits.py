@@ -1,4 +1,4 @@
-"""What one client of the server, and all of them, may take."""
+"""`Limits`: sizes, counts and seconds that the server allows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True)
 class Limits:
-    """What one client, and all of them, may take.
+    """Sizes, counts and seconds that the server allows to its clients.
 
     Args:
         deadline_seconds: float, of requests that name none; None for no

@@ -1,4 +1,4 @@
-"""What the two protocols say about the model without running it."""
+"""Name, state, inputs and outputs of the model, in both protocols."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from .open_inference import INPUTS
 from .reply import OUTPUTS
-from .served_model import ServedModel
+from .service import Service
 from .tensorflow_serving import SIGNATURE
 
 # The Open Inference Protocol's datatypes in TensorFlow's words.
@@ -18,48 +18,52 @@ _TENSORFLOW = {
 }
 
 
-def model_metadata(model: ServedModel) -> dict[str, Any]:
+def model_metadata(service: Service) -> dict[str, Any]:
     """`/v2/models/NAME`."""
     return {
-        "name": model.name,
-        "versions": [model.version],
+        "name": service.name,
+        "versions": [service.version],
         "platform": "fastbert_tf",
         "inputs": [
             {"name": name, "datatype": datatype, "shape": [-1]}
-            for name, datatype in _inputs(model).items()
+            for name, datatype in _inputs(service).items()
         ],
         "outputs": [
-            {"name": name, "datatype": datatype, "shape": _shape(model, name)}
+            {"name": name, "datatype": datatype, "shape": _shape(service, name)}
             for name, datatype in OUTPUTS.items()
         ],
     }
 
 
-def version_status(model: ServedModel, state: str) -> dict[str, Any]:
+def version_status(service: Service) -> dict[str, Any]:
     """`/v1/models/NAME`."""
     status = {"error_code": "OK", "error_message": ""}
-    version = {"version": model.version, "state": state, "status": status}
+    version = {
+        "version": service.version,
+        "state": service.state,
+        "status": status,
+    }
     return {"model_version_status": [version]}
 
 
-def signatures(model: ServedModel) -> dict[str, Any]:
+def signatures(service: Service) -> dict[str, Any]:
     """`/v1/models/NAME/metadata`."""
     signature = {
         "inputs": {
             name: _tensor_info(name, datatype, [-1])
-            for name, datatype in _inputs(model).items()
+            for name, datatype in _inputs(service).items()
         },
         "outputs": {
-            name: _tensor_info(name, datatype, _shape(model, name))
+            name: _tensor_info(name, datatype, _shape(service, name))
             for name, datatype in OUTPUTS.items()
         },
         "method_name": "tensorflow/serving/predict",
     }
     return {
         "model_spec": {
-            "name": model.name,
+            "name": service.name,
             "signature_name": "",
-            "version": model.version,
+            "version": service.version,
         },
         "metadata": {
             "signature_def": {"signature_def": {SIGNATURE: signature}}
@@ -67,15 +71,15 @@ def signatures(model: ServedModel) -> dict[str, Any]:
     }
 
 
-def _inputs(model: ServedModel) -> dict[str, str]:
+def _inputs(service: Service) -> dict[str, str]:
     """Those the model takes: no `text_b` where it is of single texts."""
-    takes_pairs = model.manifest.usage.pairs is not False
+    takes_pairs = service.classifier.pairs is not False
     return {k: v for k, v in INPUTS.items() if k != "text_b" or takes_pairs}
 
 
-def _shape(model: ServedModel, output: str) -> list[int]:
+def _shape(service: Service, output: str) -> list[int]:
     if output == "probabilities":
-        return [-1, model.config.num_classes]
+        return [-1, service.classifier.config.num_classes]
     return [-1]
 
 

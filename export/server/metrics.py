@@ -1,4 +1,4 @@
-"""What the server counts, for Prometheus. No text is among it."""
+"""Prometheus metrics of the server and its engine; no text is in them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from prometheus_client import (
 )
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from fastbert_tf.segments import Segment
 from fastbert_tf.segments.engine import EngineObserver
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -30,15 +31,12 @@ class Metrics(EngineObserver):
     from any thread.
 
     Args:
-        segment_names: list of str, `M0` and so on.
-        exits: ints, the exit that ends each segment.
+        segments: list of `Segment`, those of the engine.
     """
 
-    def __init__(
-        self, segment_names: Sequence[str], exits: Sequence[int]
-    ) -> None:
+    def __init__(self, segments: Sequence[Segment]) -> None:
         self._registry = CollectorRegistry()
-        self._segment_names = list(segment_names)
+        self._segment_names = [segment.name for segment in segments]
         self._batches = self._counter(
             "batches", "Batches that ran, by segment.", "segment"
         )
@@ -68,8 +66,8 @@ class Metrics(EngineObserver):
         self._responses = self._counter(
             "http_responses", "Responses, by route.", "route", "status"
         )
-        for exit_index in exits:
-            self._exits.labels(exit_index)
+        for segment in segments:
+            self._exits.labels(segment.index)
         for on_time in ("true", "false"):
             self._rows.labels(on_time)
 

@@ -1,4 +1,4 @@
-"""What a request asks, whichever protocol it came in."""
+"""A parsed request of either protocol: texts, speed, deadline; checked."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ from .errors import brief, refuse
 LATE = ("error", "deepest")
 _MAX_DEADLINE_MILLIS = 24 * 60 * 60 * 1000
 
-Text = str | bytes
-
 
 @dataclasses.dataclass(frozen=True)
 class Query:
@@ -36,8 +34,8 @@ class Query:
         RequestError: a value is not as above.
     """
 
-    texts: list[Text]
-    pairs: list[Text] | None = None
+    texts: list[str | bytes]
+    pairs: list[str | bytes] | None = None
     speed: Any = None
     deadline_seconds: float | None = None
     late: str = LATE[0]
@@ -60,6 +58,21 @@ class Query:
             refuse(
                 f"`late` must be one of {list(LATE)}. Received: "
                 f"{brief(self.late)}."
+            )
+
+    def check_pairs(self, pairs: bool | None) -> None:
+        """Refuses texts alone for a model of pairs, and the reverse.
+
+        Args:
+            pairs: bool, what the model was trained on; None if not known.
+
+        Raises:
+            RequestError: 400.
+        """
+        if pairs is not None and pairs != (self.pairs is not None):
+            refuse(
+                f"The model was trained on {'pairs' if pairs else 'texts'}. "
+                f"{'Pass' if pairs else 'Leave out'} `text_b`."
             )
 
 

@@ -1,15 +1,13 @@
-"""What a request is answered: a column of values for every output."""
+"""Output columns of an answer, and their form in JSON."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from fastbert_tf import INVALID_LABEL, ExitResult
-
-from ..answer_json import NOT_FINITE, rounded
+from fastbert_tf.segments import NOT_FINITE, TextAnswers, rounded
 
 # Output to its datatype in the words of the Open Inference Protocol.
 OUTPUTS = {
@@ -26,39 +24,30 @@ OUTPUTS = {
 Columns = dict[str, np.ndarray]
 
 
-def columns(
-    result: ExitResult,
-    is_late: np.ndarray,
-    truncated: np.ndarray,
-    label_names: Sequence[str],
-) -> Columns:
+def columns(answers: TextAnswers) -> Columns:
     """Every output of B rows.
 
     A row without an answer has an `error`, which is empty elsewhere, the
     label "" and -1, and the numbers 0 and 1: JSON has no NaN.
 
     Args:
-        result: `ExitResult` of B rows.
-        is_late: bool `[B]`, answered by the deepest exit after the deadline.
-        truncated: bool `[B]`, tokens of the text were cut.
-        label_names: C class names.
+        answers: `TextAnswers` of an engine.
 
     Returns:
         dict of `[B]`, and `[B, C]` for `probabilities`; strings as objects.
     """
+    result = answers.result
     valid = result.is_valid
-    label_ids = result.labels
-    names = {INVALID_LABEL: "", **dict(enumerate(label_names))}
-    label = [names[i] for i in label_ids.tolist()]
-    probabilities = np.where(valid[:, None], result.probabilities, 0)
+    label = ["" if x is None else str(x) for x in answers.labels]
+    probabilities = np.where(valid[:, None], answers.probabilities, 0)
     return {
         "label": np.array(label, object),
-        "label_id": label_ids,
+        "label_id": result.labels,
         "probabilities": probabilities.astype(np.float32),
         "exit_index": result.exit_index.astype(np.int32),
         "uncertainty": np.where(valid, result.uncertainty, np.float32(1)),
-        "truncated": np.asarray(truncated, bool),
-        "is_late": np.asarray(is_late, bool),
+        "truncated": np.asarray(answers.truncated, bool),
+        "is_late": np.asarray(answers.is_late, bool),
         "error": np.where(valid, "", NOT_FINITE).astype(object),
     }
 

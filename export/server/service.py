@@ -1,18 +1,18 @@
-"""From what a request asks to what it is answered, with the engine behind."""
+"""`Service`: answers queries of one model, within their deadlines."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any
 
-import numpy as np
-
+from fastbert_tf.segments import TextAnswers, TextClassifier, TextEngine
 from fastbert_tf.segments.engine import (
     DeadlineExceeded,
     Overloaded,
-    PooledEngine,
     SegmentFailed,
 )
 
@@ -22,7 +22,6 @@ from .limits import Limits
 from .metrics import Metrics
 from .query import Query
 from .reply import Columns, columns
-from .served_model import ServedModel
 from .workers import Workers
 
 _SECONDS_TO_WARM = 5
@@ -31,28 +30,41 @@ _SECONDS_TO_WARM = 5
 class Service:
     """Answers queries of one model.
 
+    `workers` are the threads on which bodies are parsed and texts encoded.
+
     Args:
-        model: `ServedModel`.
-        engine: `PooledEngine` over the same segments.
+        classifier: `TextClassifier`.
+        engine: `TextEngine` of the classifier.
         metrics: `Metrics`, the engine's observer.
         limits: `Limits`.
+        name: str, of the model, that clients ask for.
         clock: function that gives seconds, of arrivals and deadlines.
 
-    `workers` are the threads on which bodies are parsed and texts encoded.
+    Raises:
+        ValueError: `name` does not fit into a path.
     """
+
+    version = "1"
 
     def __init__(
         self,
-        model: ServedModel,
-        engine: PooledEngine,
+        classifier: TextClassifier,
+        engine: TextEngine,
         metrics: Metrics,
         limits: Limits,
+        name: str = "fastbert",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.model = model
+        if not re.fullmatch(r"[\w.-]+", name, re.ASCII):
+            raise ValueError(
+                "A model's name must be letters, digits and the signs . _ -. "
+                f"Received: {name!r}. Pass another --model_name."
+            )
+        self.classifier = classifier
         self.engine = engine
         self.metrics = metrics
         self.limits = limits
+        self.name = name
         self.clock = clock
         self.is_draining = False
         waiting = limits.max_waiting_requests
@@ -90,15 +102,8 @@ class Service:
             RequestError: it gets no answer.
         """
         try:
-            inputs, truncated = await self.workers.call(
-                self._encode, query, arrived
-            )
-            speed = query.speed
-            if speed is None:
-                speed = self.model.manifest.usage.speed
-            left = self._seconds_left(query, arrived)
-            future = self.engine.submit(inputs, speed, left, query.late)
-            answer = await asyncio.wrap_future(future)
+            future = await self.workers.call(self._submit, query, arrived)
+            answers = await asyncio.wrap_future(future)
         except Overloaded as error:
             raise overloaded(
                 "The server has more to do than it can.",
@@ -109,28 +114,30 @@ class Service:
         except SegmentFailed as error:
             log_failure(error.__cause__ or error)
             raise RequestError(500, "A segment failed on the rows.") from error
-        names = self.model.label_names
-        return columns(answer.result, answer.is_late, truncated, names)
+        return columns(answers)
 
     async def explain(self, query: Query) -> dict[str, Any]:
         """What every exit says of one text; see `explain`."""
-        return await self._explainers.call(explain, self.model, query)
-
-    def warm_up(self) -> None:
-        """Runs all that requests may need."""
-        preprocessor = self.model.preprocessor
-        pairs = self.model.manifest.usage.pairs
-        if pairs is not True:
-            preprocessor.encode([""])
-        if pairs is not False:
-            preprocessor.encode([""], [""])
-        self.engine.warm_up(preprocessor.sequence_length)
+        return await self._explainers.call(explain, self.classifier, query)
 
     def stop(self) -> None:
         """Answers what is inside, and ends the threads."""
         self.engine.stop(self.limits.drain_seconds)
         self.workers.stop()
         self._explainers.stop()
+
+    def _submit(self, query: Query, arrived: float) -> Future[TextAnswers]:
+        limit = self.limits.max_enqueued_rows
+        if len(query.texts) > limit:
+            raise RequestError(
+                413,
+                f"A request may have {limit} rows at most. Received: "
+                f"{len(query.texts)}. Send them in parts.",
+            )
+        query.check_pairs(self.classifier.pairs)
+        left = self._seconds_left(query, arrived)
+        given = query.texts, query.pairs, query.speed
+        return self.engine.submit(*given, left, query.late)
 
     def _seconds_left(self, query: Query, arrived: float) -> float | None:
         """Until the deadline, if there is one; refuses one that passed."""
@@ -144,20 +151,6 @@ class Service:
             self.metrics.rejected("deadline")
             raise _expired()
         return left
-
-    def _encode(
-        self, query: Query, arrived: float
-    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-        limit = self.limits.max_enqueued_rows
-        if len(query.texts) > limit:
-            raise RequestError(
-                413,
-                f"A request may have {limit} rows at most. Received: "
-                f"{len(query.texts)}. Send them in parts.",
-            )
-        # Encoding takes longer than refusing, and is for nothing then.
-        self.engine.check_deadline(self._seconds_left(query, arrived))
-        return self.model.encode(query)
 
 
 def _expired() -> RequestError:

@@ -1,4 +1,4 @@
-"""A few threads beside the event loop, and few calls waiting for them."""
+"""A bounded pool of threads for work that would block the event loop."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ class Workers:
     async def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """What `function` returns or raises.
 
-        If the caller is cancelled, a call that has not begun is dropped.
+        If the caller is cancelled, a call that has not begun is dropped, and
+        a future that a call returns to nobody is cancelled.
 
         Raises:
             RequestError: 503, there are `max_calls` already.
@@ -40,7 +41,11 @@ class Workers:
             self._places.release()
             raise
         future.add_done_callback(self._leave)
-        return await asyncio.wrap_future(future)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            future.add_done_callback(_cancel_result)
+            raise
 
     def stop(self) -> None:
         """Ends the threads; what has not begun is dropped."""
@@ -48,3 +53,9 @@ class Workers:
 
     def _leave(self, future: Future[Any]) -> None:
         self._places.release()
+
+
+def _cancel_result(future: Future[Any]) -> None:
+    is_answered = not future.cancelled() and future.exception() is None
+    if is_answered and isinstance(future.result(), Future):
+        future.result().cancel()

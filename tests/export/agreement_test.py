@@ -23,9 +23,7 @@ from fastbert_tf.export import (
 from fastbert_tf.export.beam import score
 from fastbert_tf.export.bundle.serving_signatures import SERVING
 from fastbert_tf.export.server.limits import Limits
-from fastbert_tf.export.server.served_model import ServedModel
-from fastbert_tf.segments import Driver, PooledDriver
-from fastbert_tf.segments.engine.pooled_engine import PooledEngine
+from fastbert_tf.segments import Driver, PooledDriver, TextClassifier
 from tests.fastbert_tf.text.text_oracle import shared_data
 
 from ..segments.driver_test import settled
@@ -33,7 +31,7 @@ from ..tiny_models import random_model
 from .beam.conftest import read
 from .bundles import SERVED
 from .conftest import LABELS
-from .server.conftest import live, make_service
+from .server.conftest import live, load, make_service
 
 SPEEDS = [0.0, 0.1, 0.5, 0.8]
 ROWS_A_CALL = 50
@@ -172,7 +170,7 @@ def way(
         yield of_openvino(model, bundle, rows.texts)
     elif request.param == "http":
         with live(
-            make_service(ServedModel.load(bundle), Limits(), PooledEngine)
+            make_service(load(bundle), Limits(), TextClassifier.engine)
         ) as address:
             yield of_server(address, rows.texts)
     elif request.param == "serving":

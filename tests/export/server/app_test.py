@@ -13,7 +13,7 @@ import pytest
 
 from fastbert_tf.export.server.limits import Limits
 from fastbert_tf.export.server.service import Service
-from fastbert_tf.segments import Driver
+from fastbert_tf.segments import TextClassifier
 
 from ...tiny_texts import TEXTS
 from .conftest import (
@@ -43,11 +43,10 @@ def infer(client: httpx.Client, texts: list[str], **more: Any) -> Any:
 def test_both_protocols_answer_as_the_driver(
     client: httpx.Client, service: Service
 ) -> None:
-    model = service.model
-    expected = Driver(model.segments).predict(model.preprocessor(TEXTS), 0.25)
+    expected = service.classifier.predict(TEXTS, speed=0.25)
     outputs = infer(client, TEXTS).json()["outputs"]
     outputs = {x["name"]: x["data"] for x in outputs}
-    assert outputs["label_id"] == expected.labels.tolist()
+    assert outputs["label_id"] == expected.result.labels.tolist()
     np.testing.assert_allclose(
         np.reshape(outputs["probabilities"], [len(TEXTS), 5]),
         expected.probabilities,
@@ -112,10 +111,10 @@ def test_content_types_are_checked(
 
 
 @pytest.fixture
-def limited(served_model: Any) -> Iterator[httpx.Client]:
+def limited(classifier: TextClassifier) -> Iterator[httpx.Client]:
     """A client of a server with narrow limits."""
     limits = Limits(max_enqueued_rows=5, max_body_bytes=1000)
-    with live(make_service(served_model, limits)) as address:
+    with live(make_service(classifier, limits)) as address:
         with client_of(address) as client:
             yield client
 

@@ -18,11 +18,16 @@ from typing import Any
 import httpx
 import pytest
 
+from fastbert_tf.export import (
+    load_preprocessor,
+    load_segments,
+    read_manifest,
+)
 from fastbert_tf.export.server.lifecycle import Server, open_port
 from fastbert_tf.export.server.limits import Limits
 from fastbert_tf.export.server.metrics import Metrics
-from fastbert_tf.export.server.served_model import ServedModel
 from fastbert_tf.export.server.service import Service
+from fastbert_tf.segments import PooledDriver, TextClassifier
 
 from .fake_engine import FOREVER, FakeEngine
 
@@ -30,26 +35,38 @@ PREDICT = "/v1/models/fastbert:predict"
 
 
 @pytest.fixture(scope="session")
-def served_model(bundle: pathlib.Path) -> ServedModel:
-    return ServedModel.load(bundle)
+def classifier(bundle: pathlib.Path) -> TextClassifier:
+    return load(bundle)
+
+
+def load(bundle: pathlib.Path) -> TextClassifier:
+    """The classifier of a bundle."""
+    manifest = read_manifest(bundle)
+    return TextClassifier(
+        PooledDriver(load_segments(bundle)),
+        load_preprocessor(bundle),
+        manifest.labels,
+        manifest.usage.pairs,
+        manifest.usage.speed,
+    )
 
 
 @pytest.fixture
-def service(served_model: ServedModel) -> Service:
+def service(classifier: TextClassifier) -> Service:
     """A service over an engine that does as it is told."""
-    return make_service(served_model, Limits())
+    return make_service(classifier, Limits())
 
 
 def make_service(
-    model: ServedModel,
+    classifier: TextClassifier,
     limits: Limits,
-    engine_type: Any = FakeEngine,
+    make_engine: Any = FakeEngine,
     clock: Callable[[], float] = lambda: 100.0,
 ) -> Service:
-    """A service over an engine of that type, not yet started."""
-    metrics = Metrics(model.manifest.segment_names, model.manifest.plan.exits)
-    engine = engine_type(model.segments, observer=metrics)
-    return Service(model, engine, metrics, limits, clock)
+    """A service over an engine of the classifier, not yet started."""
+    metrics = Metrics(classifier.driver.segments)
+    engine = make_engine(classifier, observer=metrics)
+    return Service(classifier, engine, metrics, limits, clock=clock)
 
 
 @contextlib.contextmanager

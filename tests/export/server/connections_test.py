@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from fastbert_tf.export.server.limits import Limits
-from fastbert_tf.export.server.served_model import ServedModel
+from fastbert_tf.segments import TextClassifier
 
 from .conftest import (
     FOREVER,
@@ -39,29 +39,29 @@ def received(client: httpx.Client, sent: bytes) -> bytes:
 
 @pytest.mark.parametrize("sent", [b"", HEAD])
 def test_a_head_that_does_not_end_is_not_waited_for(
-    served_model: ServedModel, sent: bytes
+    classifier: TextClassifier, sent: bytes
 ) -> None:
     limits = Limits(header_seconds=0.05)
-    with live(make_service(served_model, limits)) as address:
+    with live(make_service(classifier, limits)) as address:
         with client_of(address) as client:
             assert received(client, sent) == b""
 
 
 def test_a_body_that_does_not_end_is_not_waited_for(
-    served_model: ServedModel,
+    classifier: TextClassifier,
 ) -> None:
     limits = Limits(body_seconds=0.05)
-    with live(make_service(served_model, limits)) as address:
+    with live(make_service(classifier, limits)) as address:
         with client_of(address) as client:
             answer = received(client, HEAD + b"\r\n{")
             assert answer.startswith(b"HTTP/1.1 408")
 
 
 def test_a_connection_too_many_is_refused_and_closed(
-    served_model: ServedModel,
+    classifier: TextClassifier,
 ) -> None:
     limits = Limits(max_connections=1, header_seconds=FOREVER)
-    with live(make_service(served_model, limits)) as address:
+    with live(make_service(classifier, limits)) as address:
         with client_of(address) as client:
             with connected(client):
                 refused = get_live(address)
@@ -73,10 +73,10 @@ def test_a_connection_too_many_is_refused_and_closed(
 
 
 def test_a_client_that_does_not_read_makes_room_for_another(
-    served_model: ServedModel,
+    classifier: TextClassifier,
 ) -> None:
     limits = Limits(max_connections=1, send_seconds=0.05)
-    with live(make_service(served_model, limits)) as address:
+    with live(make_service(classifier, limits)) as address:
         with client_of(address) as client:
             with connected(client, receive_bytes=4096) as connection:
                 with contextlib.suppress(ConnectionError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
 import threading
 from collections import Counter
@@ -15,12 +14,10 @@ import httpx
 import pytest
 
 from fastbert_tf.export.server.limits import Limits
-from fastbert_tf.export.server.served_model import ServedModel
 from fastbert_tf.export.server.service import Service
-from fastbert_tf.segments import Driver
-from fastbert_tf.segments.engine.pooled_engine import PooledEngine
+from fastbert_tf.segments import PooledDriver, TextClassifier
 
-from ...segments.engine.engine_parts import watched
+from ...segments.engine.engine_parts import watched as watched_segments
 from ...tiny_texts import TEXTS
 from .conftest import (
     FOREVER,
@@ -56,11 +53,11 @@ def asked(
 
 
 def with_watch(
-    model: ServedModel, watch: Callable[[int, int], None]
-) -> ServedModel:
-    """The model, telling `watch` of every launch of its segments."""
-    segments = watched(model.segments, watch)
-    return dataclasses.replace(model, segments=segments)
+    classifier: TextClassifier, watch: Callable[[int, int], None]
+) -> TextClassifier:
+    """The classifier, telling `watch` of every launch of its segments."""
+    segments = watched_segments(classifier.driver.segments, watch)
+    return TextClassifier(PooledDriver(segments), classifier.preprocessor)
 
 
 def total(client: httpx.Client, name: str) -> float:
@@ -71,13 +68,15 @@ def total(client: httpx.Client, name: str) -> float:
 
 
 @pytest.fixture(scope="module")
-def client(served_model: ServedModel) -> Iterator[httpx.Client]:
-    with serving(make_service(served_model, Limits(), PooledEngine)) as client:
+def client(classifier: TextClassifier) -> Iterator[httpx.Client]:
+    with serving(
+        make_service(classifier, Limits(), TextClassifier.engine)
+    ) as client:
         yield client
 
 
 def test_many_at_once_get_what_they_would_get_alone(
-    client: httpx.Client, served_model: ServedModel
+    client: httpx.Client, classifier: TextClassifier
 ) -> None:
     speeds = [0.0, 0.3, 0.6, 1.0] * 10
     requests = [
@@ -86,14 +85,12 @@ def test_many_at_once_get_what_they_would_get_alone(
     ]
     with asked(client, requests) as responses:
         answers = [x.result().json()["predictions"] for x in responses]
-    driver = Driver(served_model.segments)
-    inputs = served_model.preprocessor(TEXTS)
     for rows, speed in zip(answers, speeds, strict=True):
-        expected = driver.predict(inputs, speed)
+        expected = classifier.predict(TEXTS, speed=speed)
         exits = [row["exit_index"] for row in rows]
         assert exits == expected.exit_index.tolist()
         label_ids = [row["label_id"] for row in rows]
-        assert label_ids == expected.labels.tolist()
+        assert label_ids == expected.result.labels.tolist()
 
 
 def test_a_deadline_that_cannot_be_kept_is_refused_without_work(
@@ -106,7 +103,7 @@ def test_a_deadline_that_cannot_be_kept_is_refused_without_work(
 
 
 def test_a_segment_that_raises_fails_those_rows_alone(
-    served_model: ServedModel,
+    classifier: TextClassifier,
 ) -> None:
     is_broken = [False]
 
@@ -114,9 +111,11 @@ def test_a_segment_that_raises_fails_those_rows_alone(
         if is_broken[0] and place == 1:
             raise ArithmeticError("a text, perhaps")
 
-    model = with_watch(served_model, break_down)
+    watched = with_watch(classifier, break_down)
     content = {"inputs": {"text": ["a"], "speed": 0.0}}
-    with serving(make_service(model, Limits(), PooledEngine)) as client:
+    with serving(
+        make_service(watched, Limits(), TextClassifier.engine)
+    ) as client:
         is_broken[0] = True
         response = client.post(PREDICT, json=content)
         assert response.status_code == 500
@@ -153,18 +152,18 @@ def device() -> Iterator[Device]:
 
 
 @pytest.fixture
-def slow(served_model: ServedModel, device: Device) -> Iterator[httpx.Client]:
+def slow(classifier: TextClassifier, device: Device) -> Iterator[httpx.Client]:
     """Of a server that can do fifty rows a second, and hold sixty."""
-    model = with_watch(served_model, device.launch)
-    engine_type = functools.partial(
-        PooledEngine,
+    watched = with_watch(classifier, device.launch)
+    make_engine = functools.partial(
+        TextClassifier.engine,
         max_batch_size=2,
         max_enqueued_rows=60,
         clock=device.clock,
     )
     limits = Limits(max_enqueued_rows=60)
     with serving(
-        make_service(model, limits, engine_type, device.clock)
+        make_service(watched, limits, make_engine, device.clock)
     ) as client:
         yield client
 

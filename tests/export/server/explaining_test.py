@@ -9,15 +9,15 @@ from fastbert_tf.exits import simulate_exits
 from fastbert_tf.export.server.errors import RequestError
 from fastbert_tf.export.server.explaining import explain
 from fastbert_tf.export.server.query import Query
-from fastbert_tf.export.server.served_model import ServedModel
+from fastbert_tf.segments import TextClassifier
 
 
 def test_every_exit_says_what_the_model_says(
-    served_model: ServedModel, models: list[FastBertClassifier]
+    classifier: TextClassifier, models: list[FastBertClassifier]
 ) -> None:
     text = "a very good film . one two three four"
-    seen = explain(served_model, Query([text]))
-    logits = models[1].exit_logits(served_model.preprocessor([text]))
+    seen = explain(classifier, Query([text]))
+    logits = models[1].exit_logits(classifier.preprocessor([text]))
     assert (seen["length"], seen["truncated"]) == (9, True)
     assert [x["exit_index"] for x in seen["exits"]] == [0, 1]
     for one, said in zip(logits, seen["exits"], strict=True):
@@ -32,10 +32,10 @@ def test_every_exit_says_what_the_model_says(
 
 
 def test_flops_are_those_of_a_row_that_leaves_there(
-    served_model: ServedModel,
+    classifier: TextClassifier,
 ) -> None:
-    seen = explain(served_model, Query(["dull"]))
-    flops = count_flops(served_model.config, 3)
+    seen = explain(classifier, Query(["dull"]))
+    flops = count_flops(classifier.config, 3)
     first, last = (x["flops_speedup"] for x in seen["exits"])
     assert first == pytest.approx(flops.full_depth / flops.leaving_at(0))
     assert last == pytest.approx(flops.full_depth / flops.leaving_at(1))
@@ -43,11 +43,11 @@ def test_flops_are_those_of_a_row_that_leaves_there(
 
 
 def test_the_page_is_told_where_the_text_leaves_at_every_speed(
-    served_model: ServedModel, models: list[FastBertClassifier]
+    classifier: TextClassifier, models: list[FastBertClassifier]
 ) -> None:
     text = "a very good film . one two three four"
-    seen = explain(served_model, Query([text]))
-    logits = models[1].exit_logits(served_model.preprocessor([text])).numpy()
+    seen = explain(classifier, Query([text]))
+    logits = models[1].exit_logits(classifier.preprocessor([text])).numpy()
     speeds = np.linspace(0, 1, 101, dtype=np.float32)
     assert len(seen["at_speed"]) == 101
     for speed, step in zip(speeds, seen["at_speed"], strict=True):
@@ -56,6 +56,6 @@ def test_the_page_is_told_where_the_text_leaves_at_every_speed(
     assert seen["at_speed"][0]["flops_speedup"] == 1.0
 
 
-def test_a_text_alone_has_no_second(served_model: ServedModel) -> None:
+def test_a_text_alone_has_no_second(classifier: TextClassifier) -> None:
     with pytest.raises(RequestError, match="text_b"):
-        explain(served_model, Query(["a"], ["b"]))
+        explain(classifier, Query(["a"], ["b"]))

@@ -16,7 +16,7 @@ def test_a_port_in_use_is_named() -> None:
 def test_a_warm_up_that_fails_ends_the_server(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(sequence_length: int) -> None:
+    def fail() -> None:
         raise ArithmeticError("cold")
 
     monkeypatch.setattr(service.engine, "warm_up", fail)

@@ -1,9 +1,19 @@
 """What Prometheus reads."""
 
+import types
+from typing import Any
+
 import numpy as np
 from prometheus_client.parser import text_string_to_metric_families
 
 from fastbert_tf.export.server.metrics import Metrics
+
+
+def segments(*names: str) -> list[Any]:
+    """All that is asked of segments here."""
+    return [
+        types.SimpleNamespace(name=name, index=int(name[-1])) for name in names
+    ]
 
 
 def values(metrics: Metrics) -> dict[tuple, float]:
@@ -19,7 +29,7 @@ def values(metrics: Metrics) -> dict[tuple, float]:
 
 
 def test_batches_and_their_fill_are_counted() -> None:
-    metrics = Metrics(["M0", "M1-M3"], [0, 3])
+    metrics = Metrics(segments("M0", "M1-M3"))
     metrics.launched(1, 8, 32)
     metrics.launched(1, 32, 32)
     seen = values(metrics)
@@ -30,7 +40,7 @@ def test_batches_and_their_fill_are_counted() -> None:
 
 
 def test_answers_are_counted_by_exit_and_time() -> None:
-    metrics = Metrics(["M0", "M1"], [0, 1])
+    metrics = Metrics(segments("M0", "M1"))
     metrics.answered(np.array([1, 1, 0]), 0.02, True)
     metrics.answered(np.array([1, 0]), 0.2, False)
     seen = values(metrics)
@@ -40,7 +50,7 @@ def test_answers_are_counted_by_exit_and_time() -> None:
 
 
 def test_rejects_and_responses_are_counted() -> None:
-    metrics = Metrics(["M0"], [0])
+    metrics = Metrics(segments("M0"))
     metrics.rejected("full")
     metrics.dropped("expired", 3)
     metrics.responded("infer", 503)
@@ -52,7 +62,7 @@ def test_rejects_and_responses_are_counted() -> None:
 
 def test_pools_are_read_when_they_are_asked_for() -> None:
     sizes = [3, 0]
-    metrics = Metrics(["M0", "M1"], [0, 1])
+    metrics = Metrics(segments("M0", "M1"))
     metrics.watch_pools(lambda: sizes)
     assert values(metrics)["pool_rows", "M0"] == 3
     sizes[1] = 5

@@ -54,14 +54,14 @@ def test_explain_answers_for_every_exit(
     client: httpx.Client, service: Service
 ) -> None:
     reply = client.post("/explain", json={"text": "a good film"})
-    assert reply.json() == explain(service.model, Query(["a good film"]))
+    assert reply.json() == explain(service.classifier, Query(["a good film"]))
 
 
 @needs_browser
 def test_a_text_in_the_address_is_shown_with_its_exits(
     client: httpx.Client, service: Service
 ) -> None:
-    exits = explain(service.model, Query(["a good <b>film</b>"]))["exits"]
+    exits = explain(service.classifier, Query(["a good <b>film</b>"]))["exits"]
     url = f"{client.base_url}#text=a%20good%20<b>film</b>&speed=0"
     seen = browse(url)
     assert "Leaves at M1, after 2 of 2 blocks: 1.0x fewer FLOPs" in seen

@@ -6,6 +6,7 @@ import numpy as np
 
 from fastbert_tf import ExitResult
 from fastbert_tf.export.server.reply import OUTPUTS, columns, rows
+from fastbert_tf.segments import TextAnswers
 
 
 def reply(names: list[str]) -> dict[str, np.ndarray]:
@@ -13,7 +14,8 @@ def reply(names: list[str]) -> dict[str, np.ndarray]:
     uncertainty = np.array([0.25, np.nan, 0.1], np.float32)
     result = ExitResult(logits, uncertainty, np.array([0, 1, 1], np.int32))
     late = np.array([False, False, True])
-    return columns(result, late, np.array([True, False, False]), names)
+    truncated = np.array([True, False, False])
+    return columns(TextAnswers(result, truncated, names, late))
 
 
 def test_every_output_has_a_value_a_row() -> None:

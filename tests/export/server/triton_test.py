@@ -10,7 +10,6 @@ from tritonclient import http as triton
 from tritonclient.utils import InferenceServerException
 
 from fastbert_tf.export.server.service import Service
-from fastbert_tf.segments import Driver
 
 from ...tiny_texts import TEXTS
 from .conftest import live
@@ -58,14 +57,12 @@ def test_texts_are_answered_as_the_driver_does(
         request_id="7",
         parameters={"speed": 0.6},
     )
-    model = service.model
-    expected = Driver(model.segments).predict(model.preprocessor(TEXTS), 0.6)
-    label_ids = expected.labels
+    expected = service.classifier.predict(TEXTS, speed=0.6)
+    label_ids = expected.result.labels
     np.testing.assert_array_equal(reply.as_numpy("label_id"), label_ids)
-    labels = [model.label_names[i] for i in label_ids]
     received = reply.as_numpy("label").tolist()
     received = [x.decode() if isinstance(x, bytes) else x for x in received]
-    assert received == labels
+    assert received == expected.labels
     np.testing.assert_allclose(
         reply.as_numpy("probabilities"), expected.probabilities, atol=1e-6
     )
@@ -80,9 +77,7 @@ def test_a_speed_a_row(
     tensor = triton.InferInput("speed", [len(TEXTS)], "FP32")
     tensor.set_data_from_numpy(speeds)
     reply = client.infer("fastbert", [text_tensor(), tensor])
-    model = service.model
-    driver = Driver(model.segments)
-    expected = driver.predict(model.preprocessor(TEXTS), speeds)
+    expected = service.classifier.predict(TEXTS, speed=speeds)
     np.testing.assert_array_equal(
         reply.as_numpy("exit_index"), expected.exit_index
     )

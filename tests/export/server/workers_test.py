@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from concurrent.futures import Future
 
 import pytest
 
@@ -51,4 +52,33 @@ async def dropped(workers: Workers, gate: threading.Event) -> list[int]:
 def test_a_cancelled_call_is_dropped_and_makes_room() -> None:
     workers = Workers(1, 2, "test")
     assert asyncio.run(dropped(workers, threading.Event())) == []
+    workers.stop()
+
+
+async def left_behind(
+    workers: Workers, begun: threading.Event, gate: threading.Event
+) -> Future:
+    """The future that a call returns after its caller was cancelled."""
+    result = Future()
+
+    def call() -> Future:
+        begun.set()
+        gate.wait(10)
+        return result
+
+    task = asyncio.create_task(workers.call(call))
+    await asyncio.to_thread(begun.wait)
+    task.cancel()
+    await asyncio.sleep(0)
+    gate.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await workers.call(int)  # Behind the first, on the only thread.
+    return result
+
+
+def test_a_future_that_nobody_gets_is_cancelled() -> None:
+    workers = Workers(1, 2, "test")
+    events = threading.Event(), threading.Event()
+    assert asyncio.run(left_behind(workers, *events)).cancelled()
     workers.stop()
