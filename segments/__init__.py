@@ -10,7 +10,6 @@ from .graph_answers import Outputs
 from .planning import plan_segments
 from .pooled_driver import PooledDriver
 from .pooled_graph import PooledNetwork, Pools
-from .prediction import Prediction, predict_texts
 from .segment import Segment, segment_name
 from .segment_plan import SegmentPlan
 from .single_graph import SingleGraphDriver
@@ -27,7 +26,6 @@ __all__ = [
     "PooledEngine",
     "PooledNetwork",
     "Pools",
-    "Prediction",
     "Segment",
     "SegmentPlan",
     "SingleGraphDriver",
@@ -42,7 +40,6 @@ __all__ = [
     "for_throughput",
     "measure_costs",
     "plan_segments",
-    "predict_texts",
     "rounded",
     "row_lengths",
     "segment_name",
