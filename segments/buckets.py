@@ -31,6 +31,17 @@ def bucket_lengths(lengths: np.ndarray, longest: int) -> np.ndarray:
     return np.minimum(-(-lengths // step) * step, longest)
 
 
+def all_buckets(longest: int, num_positions: int) -> list[int]:
+    """Every padded length of rows of 1 to `longest` tokens.
+
+    Args:
+        longest: int.
+        num_positions: int, the positions the model has.
+    """
+    lengths = np.arange(1, longest + 1)
+    return np.unique(bucket_lengths(lengths, num_positions)).tolist()
+
+
 def row_lengths(padding_mask: np.ndarray) -> np.ndarray:
     """int64 `[B]`: positions up to the last real token of each row."""
     reversed_mask = np.asarray(padding_mask)[:, ::-1]

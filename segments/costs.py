@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -108,7 +110,7 @@ def measure_costs(
     batch_sizes: Sequence[int] = (1, 8, 32),
     num_rounds: int = 5,
 ) -> CostTable:
-    """Times every segment alone, all sizes in turn.
+    """Times every segment alone, at all sizes.
 
     Args:
         segments: list of `Segment` in order, one a block.
@@ -120,25 +122,46 @@ def measure_costs(
         `CostTable` of `len(segments)` segments.
     """
     segments = check_segments(segments)
+    return CostTable(
+        list(measured_costs(segments, lengths, batch_sizes, num_rounds))
+    )
+
+
+def measured_costs(
+    segments: Sequence[Segment],
+    lengths: Sequence[int],
+    batch_sizes: Sequence[int],
+    num_rounds: int,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Iterator[SegmentCost]:
+    """Times every segment alone, one size after another.
+
+    Each runs once before the clock starts, with its exit and without.
+
+    Args:
+        segments: list of `Segment` in order, with blocks fused or not.
+        lengths, batch_sizes, num_rounds: as of `measure_costs`.
+        clock: function that gives seconds.
+
+    Yields:
+        `SegmentCost`; its `segment` is the place in the list.
+    """
     config = segments[0].config
     compaction = Compaction(config.hidden_size, segments[0].precision)
-    costs = []
-    for length in lengths:
-        for rows in batch_sizes:
-            runs = {}
-            given = _full_rows(segments, length, rows)
-            for i, segment in enumerate(segments):
-                runs[i, "run"] = _run(segment, given, compaction)
-                if not segment.is_teacher:
-                    runs[i, "advance"] = _advance(segment, given)
-            timing = time_in_turn(runs, num_rounds)
-            for i, segment in enumerate(segments):
-                advance = None
-                if not segment.is_teacher:
-                    advance = timing.median((i, "advance"))
-                seconds = timing.median((i, "run"))
-                costs.append(SegmentCost(i, length, rows, advance, seconds))
-    return CostTable(costs)
+    for length, rows in itertools.product(lengths, batch_sizes):
+        runs = {}
+        given = _full_rows(segments, length, rows)
+        for i, segment in enumerate(segments):
+            runs[i, "run"] = _run(segment, given, compaction)
+            if not segment.is_teacher:
+                runs[i, "advance"] = _advance(segment, given)
+        timing = time_in_turn(runs, num_rounds, clock)
+        for i, segment in enumerate(segments):
+            advance = None
+            if not segment.is_teacher:
+                advance = timing.median((i, "advance"))
+            seconds = timing.median((i, "run"))
+            yield SegmentCost(i, length, rows, advance, seconds)
 
 
 def _full_rows(

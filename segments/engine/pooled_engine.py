@@ -11,6 +11,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from ..buckets import all_buckets
+from ..costs import measured_costs
 from ..scheduler import MAX_IN_FLIGHT
 from ..segment import Segment
 from ..step import check_segments
@@ -30,7 +32,6 @@ from .requests import (
     SplitRows,
     new_request,
 )
-from .warm_up import all_buckets, measure_launches
 from .worker import EngineWorker
 
 # So long a look at the work inside is good for those still outside.
@@ -138,11 +139,14 @@ class PooledEngine:
         """
         num_positions = self.config.max_position_embeddings
         buckets = all_buckets(sequence_length or num_positions, num_positions)
-        for launch in measure_launches(
-            self.segments, buckets, self.max_batch_size, self._clock
+        sizes = sorted({1, self.max_batch_size})
+        for cost in measured_costs(
+            self.segments, buckets, sizes, 1, self._clock
         ):
             with self._changed:
-                self._costs.measure(*launch)
+                self._costs.measure(
+                    cost.segment, cost.length, cost.batch_size, cost.run_seconds
+                )
         self._is_warm = True
 
     @property

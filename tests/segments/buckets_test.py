@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from fastbert_tf.segments.buckets import bucket_lengths, cut, row_lengths
+from fastbert_tf.segments.buckets import (
+    all_buckets,
+    bucket_lengths,
+    cut,
+    row_lengths,
+)
 
 from ..tiny_models import tiny_inputs
 
@@ -44,3 +49,9 @@ def test_cutting_pads_or_trims(length: int) -> None:
             array[:, :kept], inputs[name][[2, 0], :kept]
         )
         assert not array[:, kept:].any()
+
+
+def test_every_length_has_its_bucket() -> None:
+    assert all_buckets(11, 11) == [8, 11]
+    assert all_buckets(17, 512) == [8, 16, 24]
+    assert all_buckets(512, 512)[-3:] == [448, 480, 512]
