@@ -15,10 +15,10 @@ from fastbert_tf.segments import (
     TextClassifier,
     bucket_lengths,
     cut,
+    rounded,
     row_lengths,
 )
 
-from ..answer_json import rounded
 from .query import Query
 from .reply import as_json
 
