@@ -2,7 +2,9 @@
 
     fastbert-serve --bundle_dir=bundle/ --port=8000
     curl localhost:8000/v1/models/fastbert:predict \\
-        -d '{"instances": ["a text", {"text": "another", "speed": 0.2}]}'
+        -d '{"instances": ["a text", "another"]}'
+    curl localhost:8000/v1/models/fastbert:predict \\
+        -d '{"instances": [{"text": "a text", "speed": 0.2}]}'
 
 Speaks the Open Inference Protocol v2 (`/v2/...`) and the predict form of
 TensorFlow Serving's REST API (`/v1/models/...`), has Prometheus metrics at

@@ -84,7 +84,9 @@ def _from_rows(instances: Any) -> dict[str, list[Any]]:
         refuse(f"`instances` must be a list. Received: {brief(instances)}.")
     if all(_is_text(row) for row in instances):
         return {"text": [_text(row) for row in instances]}
-    names = instances[0] if isinstance(instances[0], dict) else {}
+    first = instances[0]
+    is_object = isinstance(first, dict) and not _is_text(first)
+    names = first if is_object else {"text": None}
     _check_inputs(names)
     for place, row in enumerate(instances):
         if not isinstance(row, dict) or set(row) != set(names):
