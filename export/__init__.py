@@ -1,15 +1,19 @@
 """The exported bundle: every segment in a folder of its own."""
 
-from .bundle.layout import Layout
-from .bundle.loading import load_preprocessor, load_segments
-from .bundle.manifest import BundleManifest, Usage, read_manifest
+from .bundle.bundle import (
+    Bundle,
+    load_classifier,
+    load_preprocessor,
+    load_segments,
+)
+from .bundle.manifest import BundleManifest, read_manifest
 from .exporting import export_segments
 
 __all__ = [
+    "Bundle",
     "BundleManifest",
-    "Layout",
-    "Usage",
     "export_segments",
+    "load_classifier",
     "load_preprocessor",
     "load_segments",
     "read_manifest",

@@ -7,6 +7,7 @@ import importlib.metadata
 import os
 import platform
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -23,7 +24,7 @@ from fastbert_tf.segments.backends import (
     openvino_parts,
 )
 
-from .bundle.layout import OPENVINO, SAVED_MODEL, Layout
+from .bundle.layout import OPENVINO, SAVED_MODEL, check_format
 from .bundle.manifest import (
     KIND,
     MANIFEST_FILE,
@@ -46,8 +47,14 @@ def export_segments(
     preprocessor: TextPreprocessor,
     labels: Sequence[str] | None = None,
     precision: str = "float32",
-    usage: Usage | None = None,
-    layout: Layout | None = None,
+    *,
+    speed: float = Usage.speed,
+    pairs: bool | None = None,
+    plan: SegmentPlan | None = None,
+    format: str = SAVED_MODEL,
+    serving: bool = False,
+    usage: Any = None,
+    layout: Any = None,
 ) -> BundleManifest:
     """Writes a bundle: all that is needed to answer texts, without Keras.
 
@@ -61,12 +68,9 @@ def export_segments(
     bundle or the new one. A bundle of `"bfloat16"` keeps its weights in two
     bytes and runs on processors with and without bfloat16 instructions.
 
-    Segments of the format `"openvino"` are files of OpenVINO instead, which
-    `load_segments` gives to the same drivers.
-
-    With `Layout(serving=True)`, `serving/1/` is the whole model again as one
-    SavedModel that TensorFlow Serving runs, with the pools of survivors in its
-    graph and requests to warm it up; it takes as much room as all segments.
+    With `serving`, `serving/1/` is the whole model again as one SavedModel
+    that TensorFlow Serving runs, with the pools of survivors in its graph and
+    requests to warm it up; it takes as much room as all segments.
 
     Args:
         model: `FastBertClassifier`.
@@ -74,9 +78,17 @@ def export_segments(
         preprocessor: `TextPreprocessor` of the model.
         labels: C class names, in the order of the logits, or None.
         precision: str, `"float32"` or `"bfloat16"`, as of `build_segments`.
-        usage: `Usage`, the default speed and whether texts come in pairs.
-        layout: `Layout`, the exits that are asked, the format of the segments
-            and whether there is a `serving/1/`.
+        speed: float in [0, 1], for callers who name none.
+        pairs: bool, whether it was trained on pairs of texts; None if that
+            is not known.
+        plan: `SegmentPlan`, the exits that are asked; all by default.
+        format: str, of the segments. `"saved_model"` runs wherever TensorFlow
+            does. `"openvino"` runs on processors alone, faster for rows alone
+            and for large models; it needs the extra `openvino` to be written
+            and to be loaded.
+        serving: bool, have `serving/1/` as well, a SavedModel in either
+            format. It needs the extra `serving`.
+        usage, layout: refused; they were the names of these in 0.1.
 
     Returns:
         the manifest of what was written.
@@ -85,6 +97,7 @@ def export_segments(
         ValueError: an argument does not fit the model, a weight is not
             finite, `path` is something else than a bundle, or another process
             is writing it.
+        TypeError: an argument of 0.1 is given.
         ImportError: an extra is needed and not installed.
         OSError: it cannot be written; what was there is unchanged.
 
@@ -95,22 +108,27 @@ def export_segments(
     driver = segments.Driver(load_segments("bundle/"))
     ```
     """
+    if usage is not None or layout is not None:
+        raise TypeError(
+            "`usage` and `layout` are arguments of their own now: speed=, "
+            f"pairs=, plan=, format=, serving=. Received: {usage or layout}."
+        )
     path = os.path.abspath(path)
     check_bundle_path(path)
     check_precision(precision)
+    check_format(format)
     _check_model(model, preprocessor, labels)
-    usage, layout = usage or Usage(), layout or Layout()
-    if layout.format == OPENVINO:
+    usage = Usage(speed, pairs)
+    if format == OPENVINO:
         imported_openvino()
-    if layout.serving:
+    if serving:
         check_can_write_warmup()
-    num_blocks = model.config.num_hidden_layers
-    plan = layout.plan or SegmentPlan.every_exit(num_blocks)
+    plan = plan or SegmentPlan.every_exit(model.config.num_hidden_layers)
     with replaced_folder(path, MANIFEST_FILE) as folder:
         with _out_of_room(folder):
-            _SEGMENTS[layout.format](folder, model, precision, plan)
+            _SEGMENTS[format](folder, model, precision, plan)
             save_preprocessor(preprocessor, os.path.join(folder, PREPROCESSOR))
-            if layout.serving:
+            if serving:
                 save_serving(
                     network_parts(model, precision, plan, precision),
                     model.config,
@@ -129,7 +147,7 @@ def export_segments(
             usage=usage,
             versions=_versions(),
             files={name: _describe(folder, name) for name in _names(folder)},
-            format=layout.format,
+            format=format,
         )
         with open(
             os.path.join(folder, MANIFEST_FILE), "x", encoding="utf-8"

@@ -2,7 +2,12 @@
 
 from .backends.building import build_segments
 from .buckets import bucket_lengths, cut, row_lengths
-from .choosing import for_latency, for_throughput
+from .choosing import (
+    check_purpose,
+    for_latency,
+    for_purpose,
+    for_throughput,
+)
 from .costs import CostTable, measure_costs
 from .driver import Driver
 from .engine.pooled_engine import PooledEngine
@@ -35,8 +40,10 @@ __all__ = [
     "TextEngine",
     "bucket_lengths",
     "build_segments",
+    "check_purpose",
     "cut",
     "for_latency",
+    "for_purpose",
     "for_throughput",
     "measure_costs",
     "plan_segments",

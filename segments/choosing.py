@@ -81,8 +81,9 @@ def for_purpose(
     model: FastBertClassifier,
     precision: str = "float32",
     max_batch_size: int = 32,
+    plan: SegmentPlan | None = None,
 ) -> PooledDriver | SingleGraphDriver:
     """The driver of a purpose: `"throughput"` or `"latency"`."""
     if check_purpose(purpose) == "latency":
-        return for_latency(model, precision)
-    return for_throughput(model, precision, max_batch_size)
+        return for_latency(model, precision, plan)
+    return for_throughput(model, precision, max_batch_size, plan)

@@ -8,10 +8,10 @@ from typing import Any
 from apache_beam.metrics import Metrics
 from apache_beam.ml.inference.base import ModelHandler
 
-from fastbert_tf.segments import PooledDriver, TextClassifier
+from fastbert_tf.segments import TextClassifier
 
-from ..bundle.loading import load_preprocessor, load_segments
-from ..bundle.manifest import BundleManifest, read_manifest
+from ..bundle.bundle import Bundle
+from ..bundle.manifest import BundleManifest
 from .texts import NAMESPACE, Example, columns
 
 DEPTH = "depth"
@@ -50,18 +50,13 @@ class BundleHandler(ModelHandler[Example, dict[str, Any], TextClassifier]):
         Raises:
             ValueError: it is damaged, or not the one the run began with.
         """
-        folder = self.bundle_dir
-        if read_manifest(folder) != self.manifest:
+        bundle = Bundle(self.bundle_dir)
+        if bundle.manifest != self.manifest:
             raise ValueError(
-                f"{folder} of this worker is another bundle than that of the "
-                "run. Expected the same on all. Copy it there anew."
+                f"{self.bundle_dir} of this worker is another bundle than that "
+                "of the run. Expected the same on all. Copy it there anew."
             )
-        return TextClassifier(
-            PooledDriver(load_segments(folder), self.max_batch_size),
-            load_preprocessor(folder),
-            self.manifest.labels,
-            self.manifest.usage.pairs,
-        )
+        return bundle.classifier(max_batch_size=self.max_batch_size)
 
     def run_inference(
         self,

@@ -16,7 +16,7 @@ from fastbert_tf.data import ParquetReader, TableReader
 from fastbert_tf.segments import bucket_lengths, row_lengths
 from fastbert_tf.text import encode_text
 
-from ..bundle.loading import load_preprocessor
+from ..bundle.bundle import load_preprocessor
 from ..bundle.manifest import BundleManifest
 from .file_systems import local_copy
 

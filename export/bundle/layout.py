@@ -1,12 +1,10 @@
-"""What a bundle consists of."""
+"""What a bundle consists of: formats, and the files of each."""
 
 from __future__ import annotations
 
-import dataclasses
-
-from fastbert_tf.segments import SegmentPlan
-
 SAVED_MODEL, OPENVINO = FORMATS = ("saved_model", "openvino")
+# Where TensorFlow Serving looks for requests to begin with.
+WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 SAVED_MODEL_FILES = (
     "fingerprint.pb",
     "saved_model.pb",
@@ -18,31 +16,6 @@ SEGMENT_FILES = {
     SAVED_MODEL: SAVED_MODEL_FILES,
     OPENVINO: ("openvino_model.bin", "openvino_model.xml"),
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class Layout:
-    """What a bundle consists of.
-
-    Args:
-        plan: `SegmentPlan`, the exits that are asked; None for all.
-        format: str, of the segments. `"saved_model"` runs wherever TensorFlow
-            does. `"openvino"` runs on processors alone, faster for rows
-            alone and for large models; it needs the extra `openvino` to be
-            written and to be loaded.
-        serving: bool, have `serving/1/` as well, a SavedModel in either
-            format. It needs the extra `serving`.
-
-    Raises:
-        ValueError: `format` is another one.
-    """
-
-    plan: SegmentPlan | None = None
-    format: str = SAVED_MODEL
-    serving: bool = False
-
-    def __post_init__(self) -> None:
-        check_format(self.format)
 
 
 def check_format(format_: str) -> None:

@@ -20,12 +20,12 @@ from fastbert_tf.segments.backends import check_precision, segment_signature
 from fastbert_tf.text import FILE_NAME as TABLE_FILE
 from fastbert_tf.text import VOCABULARY_FILE, check_settings
 
-from ..tensorflow_serving.warmup import WARMUP_FILE
 from .layout import (
     OPENVINO,
     SAVED_MODEL,
     SAVED_MODEL_FILES,
     SEGMENT_FILES,
+    WARMUP_FILE,
     check_format,
 )
 from .serving_signatures import SERVING, serving_signatures

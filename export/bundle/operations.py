@@ -1,15 +1,16 @@
 """What the graphs of a bundle may do: compute, and nothing else.
 
-A SavedModel is a program. Loading one runs none of its graphs, but running
-it would; so every graph is read first, and refused for an operation that this
-library does not write: those on files and Python among them, and any other
-that TensorFlow has or will have. The file is read as data for that.
+A SavedModel is a program for a model server. Nothing here loads or runs it;
+but a bundle is refused if a graph of it has an operation that this library
+does not write: those on files and Python among them, and any other that
+TensorFlow has or will have. The file is read as data for that.
 """
 
 from __future__ import annotations
 
+import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -44,26 +45,18 @@ SEGMENT_OPERATIONS = frozenset(f"{_EVERY} {_ARITHMETIC} {_NETWORK}".split())
 TEXT_OPERATIONS = frozenset(f"{_EVERY} {_ARITHMETIC} {_TEXT}".split())
 SERVING_OPERATIONS = SEGMENT_OPERATIONS | TEXT_OPERATIONS
 SERVING_OPERATIONS |= frozenset(_SERVING.split())
-# Of the two functions that write and read a SavedModel's variables for
-# TensorFlow Serving. `tf.saved_model.load` does not call them.
-_SAVER_OPERATIONS = frozenset(
-    [
-        "AssignVariableOp",
-        "Const",
-        "DisableCopyOnRead",
-        "Identity",
-        "MergeV2Checkpoints",
-        "NoOp",
-        "Pack",
-        "ReadVariableOp",
-        "RestoreV2",
-        "SaveV2",
-        "Select",
-        "ShardedFilename",
-        "StaticRegexFullMatch",
-        "StringJoin",
-    ]
+# Of the two functions that read and write a SavedModel's variables for
+# TensorFlow Serving, which runs the first when it loads the model.
+_EITHER = "AssignVariableOp Const Identity NoOp"
+_SAVE = (
+    "DisableCopyOnRead MergeV2Checkpoints Pack ReadVariableOp SaveV2 Select "
+    "ShardedFilename StaticRegexFullMatch StringJoin"
 )
+_RESTORING = frozenset(f"{_EITHER} RestoreV2".split())
+_SAVING = frozenset(f"{_EITHER} {_SAVE}".split())
+# Elements of a constant: of the largest table of code points and then some.
+# What is larger is declared, not held: weights are variables.
+_MAX_ELEMENTS = 1 << 24
 _KINDS = frozenset(
     [
         "bare_concrete_function",
@@ -93,12 +86,16 @@ def check_saved_model(folder: str, allowed: frozenset[str]) -> None:
     path = os.path.join(folder, "saved_model.pb")
     graph = _read(path)
     library = graph.graph_def.library
-    savers = _saver_functions(graph)
+    restore, save = _saver_functions(graph, path)
+    savers = {restore, save}
+    kinds = {restore: _RESTORING, save: _SAVING}
     for function in library.function:
-        is_saver = function.signature.name in savers
-        names = _SAVER_OPERATIONS if is_saver else allowed
+        names = kinds.get(function.signature.name, allowed)
         _check_operations(function.node_def, names, path)
+        if function.signature.name == restore:
+            _check_reads_its_argument(function, path)
     _check_operations(graph.graph_def.node, allowed, path)
+    _check_calls(graph, path)
     # The functions that touch files are for the saver's two nodes alone.
     called = [name for name in _called(graph) if name in savers]
     if sorted(called) != sorted(savers):
@@ -124,38 +121,86 @@ def _read(path: str) -> Any:
     return model.meta_graphs[0]
 
 
-def _saver_functions(graph: Any) -> set[str]:
+def _saver_functions(graph: Any, path: str) -> tuple[str, str]:
     """Names of the functions that the saver's two nodes call."""
     saver = graph.saver_def
-    nodes = {saver.save_tensor_name.partition(":")[0], saver.restore_op_name}
-    return {
-        node.attr["f"].func.name
+    nodes = {
+        node.name: node.attr["f"].func.name
         for node in graph.graph_def.node
-        if node.name in nodes and node.op == "StatefulPartitionedCall"
+        if node.op == "StatefulPartitionedCall"
     }
+    names = (saver.restore_op_name, saver.save_tensor_name.partition(":")[0])
+    if names[0] == names[1] or not all(nodes.get(name) for name in names):
+        _refuse("no functions that save and restore", path)
+    return nodes[names[0]], nodes[names[1]]
+
+
+def _check_reads_its_argument(function: Any, path: str) -> None:
+    """Refuses a restoring function that reads other files than it is told."""
+    arguments = {x.name for x in function.signature.input_arg}
+    for node in function.node_def:
+        if node.op == "RestoreV2" and node.input[:1]:
+            if node.input[0].partition(":")[0] in arguments:
+                continue
+        elif node.op != "RestoreV2":
+            continue
+        _refuse("a restoring function that reads other files", path)
+
+
+def _check_calls(graph: Any, path: str) -> None:
+    """Refuses functions that are missing or that call themselves."""
+    calls = {
+        function.signature.name: set(_functions_of(function.node_def))
+        for function in graph.graph_def.library.function
+    }
+    called = set(_functions_of(graph.graph_def.node)).union(*calls.values())
+    if called - set(calls):
+        _refuse(f"calls of functions that are missing: {called}", path)
+    # Those that call nothing are taken away, until none is left.
+    while calls:
+        ends = {name for name, others in calls.items() if not others}
+        if not ends:
+            _refuse("functions that call themselves", path)
+        calls = {k: v - ends for k, v in calls.items() if k not in ends}
 
 
 def _called(graph: Any) -> Iterator[str]:
     """The name of a function, every time a node refers to it."""
     library = graph.graph_def.library.function
     for nodes in (graph.graph_def.node, *(f.node_def for f in library)):
-        for node in nodes:
-            for value in node.attr.values():
-                if value.HasField("func"):
-                    yield value.func.name
-                yield from (func.name for func in value.list.func)
+        yield from _functions_of(nodes)
+
+
+def _functions_of(nodes: Iterable[Any]) -> Iterator[str]:
+    for node in nodes:
+        for value in node.attr.values():
+            if value.HasField("func"):
+                yield value.func.name
+            yield from (func.name for func in value.list.func)
 
 
 def _check_operations(
-    nodes: Iterable[Any], allowed: frozenset[str], path: str
+    nodes: Sequence[Any], allowed: frozenset[str], path: str
 ) -> None:
     others = sorted({node.op for node in nodes} - allowed)
     if others:
         _refuse(f"the operations {others}", path)
+    for node in nodes:
+        if "value" not in node.attr:
+            continue
+        sizes = [x.size for x in node.attr["value"].tensor.tensor_shape.dim]
+        if min(sizes, default=1) < 0 or math.prod(sizes) > _MAX_ELEMENTS:
+            _refuse(f"a constant of the shape {sizes}", path)
 
 
 def _check_objects(objects: Any, savers: set[str], path: str) -> None:
-    """Refuses objects that loading would do more with than make them."""
+    """Refuses objects that loading would do more with than make them.
+
+    Without any, TensorFlow takes an older loader, which runs the restoring
+    function before anything can be looked at.
+    """
+    if not objects.nodes:
+        _refuse("no objects", path)
     for node in objects.nodes:
         kind = node.WhichOneof("kind")
         if kind not in _KINDS or node.saveable_objects:

@@ -1,20 +1,14 @@
-"""A segment as a SavedModel of its own, and back."""
+"""A segment as a SavedModel of its own, for model servers."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
-from fastbert_tf import FastBertConfig
-from fastbert_tf.checkpoints import EXIT_PREFIX, listed, variable_shapes
-from fastbert_tf.segments import Segment
 from fastbert_tf.segments.backends import (
     Parts,
-    compute_dtype,
-    segment_signature,
     with_weights,
 )
 
@@ -63,75 +57,6 @@ def save_segment(parts: Sequence[Parts], folder: str, hidden_size: int) -> None:
 
     module.run = tf.function(run, input_signature=signature, autograph=False)
     tf.saved_model.save(module, folder, signatures={SIGNATURE: module.run})
-
-
-def load_segment(
-    folder: str,
-    first_block: int,
-    index: int,
-    config: FastBertConfig,
-    precision: str,
-) -> Segment:
-    """The segment in a folder, its weights constants again.
-
-    Args:
-        folder: of a SavedModel that `save_segment` wrote.
-        first_block, index: int, the block it begins with and the exit it
-            ends with.
-        config: `FastBertConfig` of the whole network.
-        precision: str, of the weights.
-
-    Raises:
-        ValueError: the weights are not those of such a segment.
-    """
-    loaded = tf.saved_model.load(folder)
-    _check_weights(loaded, folder, first_block, index, config, precision)
-    dtype = compute_dtype(precision)
-    network = getattr(loaded, _NETWORK.format(dtype=dtype))
-    weights = [np.asarray(tf.cast(w, dtype)) for w in loaded.weights]
-
-    def run(*arguments: Any) -> Any:
-        constants = [tf.constant(weight) for weight in weights]
-        return network(*arguments, *constants)
-
-    is_first = first_block == 0
-    signature = segment_signature(is_first, config.hidden_size, precision)
-    function = tf.function(run, input_signature=signature, autograph=False)
-    function.get_concrete_function()
-    return Segment(index, function, config, precision, first_block)
-
-
-def _check_weights(
-    loaded: Any,
-    folder: str,
-    first_block: int,
-    index: int,
-    config: FastBertConfig,
-    precision: str,
-) -> None:
-    prefixes = [f"block_{i}" for i in range(first_block, index + 1)]
-    prefixes += [f"{EXIT_PREFIX}{index}"]
-    prefixes += ["embeddings"] if first_block == 0 else []
-    shapes = variable_shapes(config, with_exit_classifiers=True)
-    expected = {
-        name: (shape, precision)
-        for name, shape in shapes.items()
-        if name.partition("/")[0] in prefixes
-    }
-    received = {
-        weight.name.removesuffix(":0"): (
-            tuple(weight.shape),
-            weight.dtype.name,
-        )
-        for weight in loaded.weights
-    }
-    if received != expected:
-        different = dict(received.items() ^ expected.items())
-        raise ValueError(
-            f"{folder} holds other weights than its manifest says. Received "
-            f"or expected differently: {listed(different)}. Export the model "
-            "again."
-        )
 
 
 def _network(parts: Parts, signature: Sequence[tf.TensorSpec]) -> Any:

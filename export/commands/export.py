@@ -20,7 +20,7 @@ from fastbert_tf.commands.launch import launch
 from fastbert_tf.segments import SegmentPlan
 from fastbert_tf.segments.backends import PRECISIONS
 
-from ..bundle.layout import FORMATS, SAVED_MODEL, Layout
+from ..bundle.layout import FORMATS, SAVED_MODEL
 from ..bundle.manifest import BundleManifest, Usage
 from ..exporting import check_bundle_path, export_segments
 
@@ -49,7 +49,7 @@ def define_flags(values: flags.FlagValues) -> None:
     )
     flags.DEFINE_float(
         "speed",
-        Usage().speed,
+        Usage.speed,
         "For callers who name none.",
         lower_bound=0.0,
         upper_bound=1.0,
@@ -84,12 +84,11 @@ def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
         preprocessor,
         trained.labels,
         values.precision,
-        Usage(values.speed, trained.pairs),
-        Layout(
-            _plan(values.exits, model.config.num_hidden_layers),
-            values.format,
-            values.serving,
-        ),
+        speed=values.speed,
+        pairs=trained.pairs,
+        plan=_plan(values.exits, model.config.num_hidden_layers),
+        format=values.format,
+        serving=values.serving,
     )
     print(f"{values.bundle_dir}: {_summary(manifest)}")
 

@@ -26,11 +26,10 @@ from fastbert_tf import check_speed
 from fastbert_tf.commands.launch import launch
 from fastbert_tf.data import TableReader
 from fastbert_tf.files import check_output_file, replaced_file
-from fastbert_tf.segments import PooledDriver, TextAnswer, TextClassifier
+from fastbert_tf.segments import TextAnswer, TextClassifier
 from fastbert_tf.segments.backends import PRECISIONS
 
-from ..bundle.loading import load_preprocessor, load_segments
-from ..bundle.manifest import read_manifest
+from ..bundle.bundle import check_is_bundle, load_classifier
 
 # A text, or a pair of them.
 Row = str | bytes | tuple[str, str]
@@ -119,20 +118,9 @@ def _model(values: flags.FlagValues) -> TextClassifier:
 
 
 def _bundle(values: flags.FlagValues) -> TextClassifier:
-    folder = values.bundle_dir
-    manifest = read_manifest(folder)
-    if values.precision not in (None, manifest.precision):
-        raise ValueError(
-            f"{folder} is of {manifest.precision}. Received: "
-            f"--precision={values.precision}. Leave it out, or export the "
-            "model in that precision."
-        )
-    return TextClassifier(
-        PooledDriver(load_segments(folder), values.batch_size),
-        load_preprocessor(folder),
-        manifest.labels,
-        manifest.usage.pairs,
-        manifest.usage.speed,
+    check_is_bundle(values.bundle_dir)
+    return load_classifier(
+        values.bundle_dir, values.precision, max_batch_size=values.batch_size
     )
 
 

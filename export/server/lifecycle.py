@@ -16,10 +16,7 @@ from types import FrameType
 import uvicorn
 from starlette.applications import Starlette
 
-from fastbert_tf.segments import PooledDriver, TextClassifier
-
-from ..bundle.loading import load_preprocessor, load_segments
-from ..bundle.manifest import read_manifest
+from ..bundle.bundle import check_is_bundle, load_classifier
 from .app import create_app
 from .connections import timed_protocol
 from .limits import Limits
@@ -56,7 +53,8 @@ def serve(
     """
     limits = limits or Limits()
     with open_port(host, port) as opened:
-        classifier = _load(bundle_dir, max_batch_size)
+        check_is_bundle(bundle_dir)
+        classifier = load_classifier(bundle_dir, max_batch_size=max_batch_size)
         metrics = Metrics(classifier.driver.segments)
         engine = classifier.engine(
             max_enqueued_rows=limits.max_enqueued_rows, observer=metrics
@@ -65,17 +63,6 @@ def serve(
         url = "http://{}:{}/".format(*opened.getsockname()[:2])
         print(f"{model_name} at {url}, warming", flush=True)
         Server(service).serve_on(opened)
-
-
-def _load(bundle_dir: str, max_batch_size: int) -> TextClassifier:
-    manifest = read_manifest(bundle_dir)
-    return TextClassifier(
-        PooledDriver(load_segments(bundle_dir), max_batch_size),
-        load_preprocessor(bundle_dir),
-        manifest.labels,
-        manifest.usage.pairs,
-        manifest.usage.speed,
-    )
 
 
 def open_port(host: str, port: int) -> socket.socket:

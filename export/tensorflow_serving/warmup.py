@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from ..bundle.layout import WARMUP_FILE
 from ..bundle.serving_signatures import CLASSIFY, SECOND_TEXT, SPEED, TEXT
 
-WARMUP_FILE = "assets.extra/tf_serving_warmup_requests"
 # Of the requests; the server asks the model it is loading, whatever its name.
 _MODEL_NAME = "fastbert"
 

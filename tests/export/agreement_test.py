@@ -14,8 +14,6 @@ import tensorflow as tf
 
 from fastbert_tf import FastBertClassifier, TextPreprocessor, simulate_exits
 from fastbert_tf.export import (
-    Layout,
-    Usage,
     export_segments,
     load_preprocessor,
     load_segments,
@@ -29,7 +27,6 @@ from tests.fastbert_tf.text.text_oracle import shared_data
 from ..segments.driver_test import settled
 from ..tiny_models import random_model
 from .beam.conftest import read
-from .bundles import SERVED
 from .conftest import LABELS
 from .server.conftest import live, load, make_service
 
@@ -66,14 +63,13 @@ def bundle(
     vocabulary = shared_data("vocab", "bert-base-uncased.txt")
     preprocessor = TextPreprocessor.from_pretrained(vocabulary, 64)
     path = tmp_path_factory.mktemp("agreement") / "bundle"
-    usage = Usage(pairs=False)
     export_segments(
         model,
         path,
         preprocessor,
         LABELS,
-        usage=usage,
-        layout=SERVED,
+        pairs=False,
+        serving=True,
     )
     return path
 
@@ -154,8 +150,7 @@ def of_openvino(
 ) -> Way:
     pytest.importorskip("openvino", reason="the extra `openvino` is missing")
     path = bundle.with_name("on openvino")
-    layout = Layout(format="openvino")
-    export_segments(model, path, load_preprocessor(bundle), layout=layout)
+    export_segments(model, path, load_preprocessor(bundle), format="openvino")
     return of_driver(PooledDriver(load_segments(path)), path, texts)
 
 

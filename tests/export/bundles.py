@@ -5,12 +5,10 @@ import pathlib
 import numpy as np
 
 from fastbert_tf import FastBertClassifier, FastBertConfig
-from fastbert_tf.export import Layout, load_preprocessor, load_segments
+from fastbert_tf.export import Bundle
 from fastbert_tf.segments import Driver
 
 from ..tiny_models import tiny_inputs
-
-SERVED = Layout(serving=True)
 
 
 def content(folder: pathlib.Path) -> dict[str, bytes]:
@@ -33,5 +31,6 @@ def wide_model(intermediate_size: int) -> FastBertClassifier:
 
 def answers(bundle: pathlib.Path) -> np.ndarray:
     """Logits of some rows, after the bundle has proved whole."""
-    load_preprocessor(bundle)
-    return Driver(load_segments(bundle)).predict(tiny_inputs(), 0.0).logits
+    whole = Bundle(bundle)
+    whole.preprocessor()
+    return Driver(whole.segments()).predict(tiny_inputs(), 0.0).logits

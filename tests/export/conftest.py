@@ -8,12 +8,11 @@ import pytest
 import tensorflow as tf
 
 from fastbert_tf import FastBertClassifier, TextPreprocessor
-from fastbert_tf.export import Usage, export_segments
+from fastbert_tf.export import export_segments
 from fastbert_tf.export.bundle.serving_signatures import SERVING
 
 from ..tiny_models import random_model
 from ..tiny_texts import write_vocabulary
-from .bundles import SERVED
 
 LABELS = ["one", "two", "three", "four", "fünf"]
 
@@ -48,7 +47,8 @@ def bundles(
             preprocessor,
             LABELS,
             precision,
-            usage=Usage(speed=0.25, pairs=False),
+            speed=0.25,
+            pairs=False,
         )
     return {path.name: path for path in folder.iterdir()}
 
@@ -80,14 +80,13 @@ def served_bundle(
 ) -> pathlib.Path:
     """A bundle with `serving/1/` and every signature there is."""
     bundle = tmp_path_factory.mktemp("served") / "bundle"
-    usage = Usage(speed=0.25, pairs=None)
     export_segments(
         served_model,
         bundle,
         long_preprocessor,
         LABELS,
-        usage=usage,
-        layout=SERVED,
+        speed=0.25,
+        serving=True,
     )
     return bundle
 
@@ -106,8 +105,9 @@ def pair_bundle(
 ) -> pathlib.Path:
     """A bundle of a model of pairs."""
     path = tmp_path_factory.mktemp("pairs") / "bundle"
-    usage = Usage(speed=0.25, pairs=True)
-    export_segments(models[1], path, preprocessor, LABELS, usage=usage)
+    export_segments(
+        models[1], path, preprocessor, LABELS, speed=0.25, pairs=True
+    )
     return path
 
 

@@ -9,7 +9,6 @@ import pytest
 
 from fastbert_tf import FastBertClassifier, TextPreprocessor
 from fastbert_tf.export import (
-    Layout,
     export_segments,
     load_segments,
 )
@@ -21,7 +20,7 @@ from .bundles import answers, content, wide_model
 from .conftest import LABELS
 
 Model = FastBertClassifier
-TOO_DEEP = Layout(SegmentPlan(3, (2,)))
+TOO_DEEP = SegmentPlan(3, (2,))
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +134,7 @@ def test_a_place_that_cannot_be_written_is_refused(
     [
         ({"labels": ["a", "b"]}, "`labels` must be 5 different names"),
         ({"precision": "int8"}, "Received: precision='int8'"),
-        ({"layout": TOO_DEEP}, "`plan` must be of 1 blocks"),
+        ({"plan": TOO_DEEP}, "`plan` must be of 1 blocks"),
     ],
 )
 def test_what_does_not_fit_the_model_is_refused(

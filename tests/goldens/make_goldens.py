@@ -21,7 +21,7 @@ import transformers
 
 from fastbert_tf import TextPreprocessor
 from fastbert_tf.config import FastBertConfig
-from fastbert_tf.export import Layout, Usage, export_segments
+from fastbert_tf.export import export_segments
 from fastbert_tf.model import FastBertClassifier
 from fastbert_tf.text import unicode_table
 from fastbert_tf.text.vocabulary import Vocabulary
@@ -98,8 +98,9 @@ def make_bundles(folder: str) -> None:
             os.path.join(folder, version),
             preprocessor,
             labels=["1", "2", "3", "4", "fünf"],
-            usage=Usage(speed=0.5, pairs=False),
-            layout=Layout(format=format_),
+            speed=0.5,
+            pairs=False,
+            format=format_,
         )
         path = os.path.join(folder, f"{version}.npz")
         np.savez(path, texts=texts, exit_logits=logits)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastbert_tf.export import Usage, load_segments, read_manifest
-from fastbert_tf.export.bundle.manifest import MANIFEST_FILE
+from fastbert_tf.export import load_segments, read_manifest
+from fastbert_tf.export.bundle.manifest import MANIFEST_FILE, Usage
 from fastbert_tf.files.checksummed_json import to_text
 from tests.export.conftest import LABELS
 

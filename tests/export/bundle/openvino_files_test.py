@@ -10,11 +10,11 @@ import pytest
 
 from fastbert_tf import FastBertClassifier, TextPreprocessor, simulate_exits
 from fastbert_tf.export import (
-    Layout,
     export_segments,
     load_segments,
     read_manifest,
 )
+from fastbert_tf.export.bundle.layout import check_format
 from fastbert_tf.export.bundle.serving_signatures import SERVING
 from fastbert_tf.segments import Driver, PooledDriver
 from tests.export.bundle.operations_test import make_manifest_match
@@ -24,7 +24,7 @@ from tests.segments.driver_test import assert_equal, settled
 from tests.tiny_models import random_model, tiny_inputs
 
 pytest.importorskip("openvino", reason="OpenVINO is not installed")
-OPENVINO = Layout(format="openvino")
+OPENVINO = "openvino"
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def openvino_bundle(
     preprocessor: TextPreprocessor,
 ) -> pathlib.Path:
     path = tmp_path_factory.mktemp("openvino") / "bundle"
-    export_segments(models[1], path, preprocessor, layout=OPENVINO)
+    export_segments(models[1], path, preprocessor, format=OPENVINO)
     return path
 
 
@@ -64,7 +64,7 @@ def test_segments_hold_their_own_weights_and_little_else(
     preprocessor: TextPreprocessor, tmp_path: pathlib.Path, precision: str
 ) -> None:
     model, path = wide_model(4096), tmp_path / "bundle"
-    export_segments(model, path, preprocessor, None, precision, layout=OPENVINO)
+    export_segments(model, path, preprocessor, None, precision, format=OPENVINO)
     own = model.count_params() * (2 if precision == "bfloat16" else 4)
     sizes = [sum(map(len, content(path / x).values())) for x in ("M0", "M1")]
     assert own < sum(sizes) < 1.05 * own
@@ -89,7 +89,7 @@ def test_hidden_states_are_float32_in_either_precision(
     model = random_model(num_hidden_layers=2)
     path = tmp_path / "bundle"
     export_segments(
-        model, path, preprocessor, None, "bfloat16", layout=OPENVINO
+        model, path, preprocessor, None, "bfloat16", format=OPENVINO
     )
     states = read_manifest(path).signatures["M1"]["inputs"]["hidden_states"]
     assert states == {"dtype": "float32", "shape": [None, None, 12]}
@@ -104,8 +104,9 @@ def test_what_serves_is_a_saved_model_all_the_same(
     tmp_path: pathlib.Path,
 ) -> None:
     path = tmp_path / "bundle"
-    layout = Layout(format="openvino", serving=True)
-    manifest = export_segments(models[1], path, preprocessor, layout=layout)
+    manifest = export_segments(
+        models[1], path, preprocessor, format=OPENVINO, serving=True
+    )
     assert manifest.saved_models == ["preprocessor", SERVING]
     expected = models[1](tiny_inputs())
     received = Driver(load_segments(path)).predict(tiny_inputs(), 0.0)
@@ -174,15 +175,15 @@ def test_a_full_disk_leaves_the_old_bundle_and_nothing_else(
     """Also where the weights alone do not fit, or the graph alone."""
     model = wide_model(32)
     path = tmp_path / "bundle"
-    export_segments(model, path, preprocessor, layout=OPENVINO)
+    export_segments(model, path, preprocessor, format=OPENVINO)
     before = content(tmp_path)
     with file_size_limit(num_bytes):
         with pytest.raises(OSError):
-            export_segments(model, path, preprocessor, layout=OPENVINO)
+            export_segments(model, path, preprocessor, format=OPENVINO)
     assert content(tmp_path) == before
     load_segments(path)
 
 
 def test_another_format_is_refused() -> None:
     with pytest.raises(ValueError, match="`format` must be one of"):
-        Layout(format="onnx")
+        check_format("onnx")

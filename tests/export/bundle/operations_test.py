@@ -18,9 +18,7 @@ from fastbert_tf.export.bundle.operations import (
     check_saved_model,
 )
 from fastbert_tf.export.bundle.serving_signatures import SERVING
-from fastbert_tf.segments import Driver
 from tests.export.bundle.manifest_test import rewrite
-from tests.tiny_models import tiny_inputs
 
 Attack = Callable[[str], Any]
 
@@ -108,19 +106,15 @@ def test_operations_on_files_and_python_are_refused_and_do_not_run(
 
 
 @pytest.mark.parametrize("name", WRITING)
-def test_these_operations_would_have_run(
-    copy: pathlib.Path,
-    tmp_path: pathlib.Path,
-    monkeypatch: pytest.MonkeyPatch,
-    name: str,
+def test_these_operations_would_have_run_in_a_model_server(
+    copy: pathlib.Path, tmp_path: pathlib.Path, name: str
 ) -> None:
-    """The test above could fail: unchecked, each leaves its canary."""
+    """The test above could fail: who runs the graph finds the canary."""
     plant(copy / "M1", ATTACKS[name], tmp_path / "canary")
-    make_manifest_match(copy)
-    monkeypatch.setattr(
-        "fastbert_tf.export.bundle.loading.check_saved_model", lambda *_: None
-    )
-    Driver(load_segments(copy)).predict(tiny_inputs(), 0.0)
+    loaded = tf.saved_model.load(str(copy / "M1"))
+    network = loaded.network_float32
+    specs = network.input_signature
+    network(*(tf.ones([x or 1 for x in s.shape], s.dtype) for s in specs))
     assert list(tmp_path.glob("canary*"))
 
 
@@ -132,13 +126,61 @@ def edit(folder: pathlib.Path, change: Callable[[Any], Any]) -> None:
     path.write_bytes(model.SerializeToString())
 
 
-def saver_function(graph: Any) -> str:
-    (name,) = (
+def saver_of(graph: Any, name: str) -> Any:
+    """The function that one of the saver's two nodes calls."""
+    (called,) = (
         node.attr["f"].func.name
         for node in graph.graph_def.node
-        if node.name == graph.saver_def.save_tensor_name.partition(":")[0]
+        if node.name == name.partition(":")[0]
     )
-    return name
+    (function,) = (
+        x
+        for x in graph.graph_def.library.function
+        if x.signature.name == called
+    )
+    return function
+
+
+def saver_function(graph: Any) -> str:
+    return saver_of(graph, graph.saver_def.save_tensor_name).signature.name
+
+
+def clear_objects(graph: Any) -> None:
+    graph.ClearField("object_graph_def")
+
+
+def clear_saver(graph: Any) -> None:
+    graph.ClearField("saver_def")
+
+
+def remove_function(graph: Any) -> None:
+    functions = graph.graph_def.library.function
+    places = [
+        i for i, x in enumerate(functions) if "network" in x.signature.name
+    ]
+    del functions[places[0]]
+
+
+def call_itself(graph: Any) -> None:
+    functions = graph.graph_def.library.function
+    function = next(x for x in functions if "network" in x.signature.name)
+    node = function.node_def.add(op="PartitionedCall", name="again")
+    node.attr["f"].func.name = function.signature.name
+
+
+def hold_gigabytes(graph: Any) -> None:
+    node = graph.graph_def.node.add(op="Const", name="large")
+    tensor = node.attr["value"].tensor
+    tensor.dtype = tf.float32.as_datatype_enum
+    tensor.tensor_shape.dim.add(size=800_000_000)
+    tensor.float_val.append(1.0)
+
+
+def restore_another_file(graph: Any) -> None:
+    function = saver_of(graph, graph.saver_def.restore_op_name)
+    for node in function.node_def:
+        if node.op == "RestoreV2":
+            node.input[0] = "elsewhere:output:0"
 
 
 def call_saver(graph: Any) -> None:
@@ -156,11 +198,7 @@ def name_saver(graph: Any) -> None:
 
 
 def hide_in_saver(graph: Any) -> None:
-    (function,) = (
-        x
-        for x in graph.graph_def.library.function
-        if x.signature.name == saver_function(graph)
-    )
+    function = saver_of(graph, graph.saver_def.save_tensor_name)
     node = function.node_def.add()
     node.op, node.name = "WriteFile", "quietly"
 
@@ -194,6 +232,12 @@ CHANGES = {
     add_class: "'_tf_keras_layer'",
     register_class: "'Custom>Lambda'",
     add_gradient: "gradients",
+    clear_objects: "no objects",
+    clear_saver: "no functions that save and restore",
+    remove_function: "functions that are missing",
+    call_itself: "functions that call themselves",
+    hold_gigabytes: r"a constant of the shape \[800000000\]",
+    restore_another_file: "reads other files",
 }
 
 

@@ -9,7 +9,8 @@ from absl import flags
 
 from fastbert_tf import FastBertClassifier, TextPreprocessor
 from fastbert_tf.commands.launch import report_mistakes
-from fastbert_tf.export import Usage, load_segments, read_manifest
+from fastbert_tf.export import load_segments, read_manifest
+from fastbert_tf.export.bundle.manifest import Usage
 from fastbert_tf.export.commands import export
 
 from ..conftest import LABELS

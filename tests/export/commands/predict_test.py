@@ -12,7 +12,7 @@ from absl import flags
 
 from fastbert_tf import FastBertClassifier, TextPreprocessor
 from fastbert_tf.commands.launch import report_mistakes
-from fastbert_tf.export import Usage, export_segments
+from fastbert_tf.export import export_segments
 from fastbert_tf.export.commands import predict
 from fastbert_tf.segments import Driver, build_segments
 
@@ -69,8 +69,7 @@ def bundle(folder: pathlib.Path) -> pathlib.Path:
     model = FastBertClassifier.from_pretrained(str(folder / "model"))
     preprocessor = TextPreprocessor.from_pretrained(folder / "model")
     path = folder / "bundle"
-    usage = Usage(speed=1.0)
-    export_segments(model, path, preprocessor, LABELS, usage=usage)
+    export_segments(model, path, preprocessor, LABELS, speed=1.0)
     return path
 
 

@@ -18,16 +18,12 @@ from typing import Any
 import httpx
 import pytest
 
-from fastbert_tf.export import (
-    load_preprocessor,
-    load_segments,
-    read_manifest,
-)
+from fastbert_tf.export import load_classifier
 from fastbert_tf.export.server.lifecycle import Server, open_port
 from fastbert_tf.export.server.limits import Limits
 from fastbert_tf.export.server.metrics import Metrics
 from fastbert_tf.export.server.service import Service
-from fastbert_tf.segments import PooledDriver, TextClassifier
+from fastbert_tf.segments import TextClassifier
 
 from .fake_engine import FOREVER, FakeEngine
 
@@ -36,19 +32,7 @@ PREDICT = "/v1/models/fastbert:predict"
 
 @pytest.fixture(scope="session")
 def classifier(bundle: pathlib.Path) -> TextClassifier:
-    return load(bundle)
-
-
-def load(bundle: pathlib.Path) -> TextClassifier:
-    """The classifier of a bundle."""
-    manifest = read_manifest(bundle)
-    return TextClassifier(
-        PooledDriver(load_segments(bundle)),
-        load_preprocessor(bundle),
-        manifest.labels,
-        manifest.usage.pairs,
-        manifest.usage.speed,
-    )
+    return load_classifier(bundle)
 
 
 @pytest.fixture

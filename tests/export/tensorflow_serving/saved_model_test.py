@@ -15,9 +15,9 @@ from fastbert_tf import (
     TextPreprocessor,
     simulate_exits,
 )
-from fastbert_tf.export import Usage, export_segments, read_manifest
+from fastbert_tf.export import export_segments, read_manifest
 from fastbert_tf.export.bundle.serving_signatures import SERVING
-from tests.export.bundles import SERVED, content, wide_model
+from tests.export.bundles import content, wide_model
 from tests.export.conftest import LABELS
 from tests.fastbert_tf.text import text_oracle
 from tests.segments.driver_test import settled
@@ -175,7 +175,7 @@ def test_a_row_without_a_number_is_marked_and_alone(
     weights = table.numpy()
     weights[9] = 1e38
     table.assign(weights)
-    export_segments(model, tmp_path / "bundle", preprocessor, layout=SERVED)
+    export_segments(model, tmp_path / "bundle", preprocessor, serving=True)
     loaded = tf.saved_model.load(str(tmp_path / "bundle" / SERVING))
     text = texts_of([preprocessor.vocabulary[9], "dull"])
     received = loaded.signatures["serving_default"](text=text)
@@ -230,7 +230,7 @@ def test_it_holds_the_weights_once(
         bundle,
         preprocessor,
         precision=precision,
-        layout=SERVED,
+        serving=True,
     )
     own = model.count_params() * (2 if precision == "bfloat16" else 4)
     files = content(bundle / SERVING)
@@ -242,9 +242,8 @@ def test_a_bundle_of_pairs_takes_pairs_alone(
     preprocessor: TextPreprocessor, tmp_path: pathlib.Path
 ) -> None:
     model = random_model(num_hidden_layers=1)
-    usage = Usage(pairs=True)
     bundle = tmp_path / "bundle"
-    export_segments(model, bundle, preprocessor, usage=usage, layout=SERVED)
+    export_segments(model, bundle, preprocessor, pairs=True, serving=True)
     signatures = tf.saved_model.load(str(bundle / SERVING)).signatures
     assert "pairs" not in signatures
     texts, pairs = texts_of(["a", "dull"]), texts_of(["film", "plot"])

@@ -15,7 +15,6 @@ from fastbert_tf.export.tensorflow_serving.warmup import (
     WARMUP_FILE,
     write_warmup,
 )
-from tests.export.bundles import SERVED
 
 
 def logs(folder: pathlib.Path) -> list[Any]:
@@ -78,5 +77,5 @@ def test_without_the_extra_the_package_is_named_and_nothing_written(
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     path = tmp_path / "bundle"
     with pytest.raises(ImportError, match=r"fastbert-tf\[serving\]"):
-        export_segments(models[1], path, preprocessor, layout=SERVED)
+        export_segments(models[1], path, preprocessor, serving=True)
     assert not path.exists()
