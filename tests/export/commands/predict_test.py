@@ -289,7 +289,7 @@ def test_another_precision_than_the_bundle_has_is_refused(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert run(folder, bundle_dir=bundle, precision="bfloat16") == 1
-    assert "Received: --precision=bfloat16" in capsys.readouterr().err
+    assert "Received: precision='bfloat16'" in capsys.readouterr().err
 
 
 def test_a_model_and_a_bundle_at_once_are_refused(
