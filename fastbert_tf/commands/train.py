@@ -12,34 +12,23 @@ With `--strategy=multi_worker` the same command runs on every worker, with the
 same files and a `TF_CONFIG` of its own; the first writes the model.
 """
 
-import dataclasses
-import functools
 import os
 from collections.abc import Sequence
-from typing import Any
 
-import keras
 import tensorflow as tf
 from absl import app, flags, logging
 
 from .. import checkpoints
-from ..data.dataset import load_dataset
-from ..data.tables import holds_pairs, read_labels
 from ..distillation import LOSSES
-from ..inputs import check_preprocessor
-from ..model import FastBertClassifier
-from ..text.preprocessor import TextPreprocessor
-from ..training.progress import log_callbacks
-from ..training.stages import TrainingSettings, distill_students, train_backbone
+from ..training.stages import TrainingSettings
 from ..training.strategies import (
     STRATEGIES,
     is_chief,
     lost_workers_told,
     make_strategy,
 )
+from ..training.tables import POLICIES, train_tables
 from .launch import launch
-
-_POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -135,7 +124,7 @@ def _define_training_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_enum(
         "precision",
         "float32",
-        list(_POLICIES),
+        list(POLICIES),
         "bfloat16 computes in it and keeps float32 weights.",
         values,
     )
@@ -169,58 +158,29 @@ def _train(
     writes = is_chief(strategy)
     if writes:
         checkpoints.check_writable(values.output_model_path)
-    logs = {
-        stage: _logs(stage, values) if writes else []
-        for stage in ("stage1", "stage2")
-    }
-    keras.utils.set_random_seed(values.seed)
-    bad_rows = {
-        "max_bad_rows": values.max_bad_rows,
-        "bad_rows_path": _bad_rows_path(values, writes),
-    }
-    labels = read_labels(values.train_path, **bad_rows)
-    pairs = holds_pairs(values.train_path, **bad_rows)
-    with strategy.scope():
-        model, preprocessor = _load(values, labels)
-    load = functools.partial(
-        load_dataset,
-        preprocessor=preprocessor,
+    trained = train_tables(
+        values.train_path,
+        values.dev_path,
+        values.pretrained_model_path,
+        settings,
+        distill_path=values.distill_path,
+        config_path=values.config_path,
+        vocab_path=values.vocab_path,
+        num_layers=values.num_layers,
+        sequence_length=values.seq_length,
+        do_lower_case=values.do_lower_case,
         batch_size=values.batch_size,
         seed=values.seed,
-        pairs=pairs,
+        precision=values.precision,
+        max_bad_rows=values.max_bad_rows,
+        bad_rows_path=values.bad_rows_path,
+        training_log_dir=values.training_log_dir,
+        tensorboard=values.tensorboard,
+        strategy=strategy,
     )
-    train = load(values.train_path, shuffle=True, labels=labels, **bad_rows)
-    dev = load(values.dev_path, labels=labels)
-    texts = train
-    if values.distill_path:
-        texts = load(values.distill_path, shuffle=True, labelled=False)
-    print(f"Stage 1: encoder and teacher, {len(labels)} labels", flush=True)
-    train_backbone(model, train, dev, settings, logs["stage1"])
-    print("Stage 2: students", flush=True)
-    distill_students(model, texts, dev, settings, logs["stage2"])
     if writes:
-        recorded = {**_recorded(values, settings), "pairs": pairs}
-        model.save_pretrained(
-            values.output_model_path, preprocessor, labels, recorded
-        )
+        trained.save(values.output_model_path)
         print(f"Saved to {values.output_model_path}")
-
-
-def _bad_rows_path(values: flags.FlagValues, writes: bool) -> str | None:
-    path = values.bad_rows_path
-    return path if writes or not path else os.devnull
-
-
-def _recorded(
-    values: flags.FlagValues, settings: TrainingSettings
-) -> dict[str, Any]:
-    """What the model folder says about its training."""
-    return {
-        **dataclasses.asdict(settings),
-        "batch_size": values.batch_size,
-        "precision": values.precision,
-        "seed": values.seed,
-    }
 
 
 def _settings(values: flags.FlagValues) -> TrainingSettings:
@@ -233,57 +193,6 @@ def _settings(values: flags.FlagValues) -> TrainingSettings:
         distillation_loss=values.distillation_loss,
         temperature=values.temperature,
     )
-
-
-def _load(
-    values: flags.FlagValues, labels: list[str]
-) -> tuple[FastBertClassifier, TextPreprocessor]:
-    folder = checkpoints.fetch(values.pretrained_model_path)
-    vocabulary = values.vocab_path or folder
-    if not values.vocab_path and os.path.isfile(folder):
-        vocabulary = os.path.join(os.path.dirname(folder), "vocab.txt")
-    is_ours = os.path.exists(os.path.join(folder, checkpoints.MANIFEST_FILE))
-    if is_ours:
-        _check_same_labels(folder, labels)
-    model = FastBertClassifier.from_pretrained(
-        folder,
-        num_classes=len(labels),
-        num_layers=values.num_layers,
-        config_path=values.config_path,
-        dtype=_POLICIES[values.precision],
-    )
-    preprocessor = TextPreprocessor.from_pretrained(
-        vocabulary,
-        sequence_length=values.seq_length,
-        template=None if is_ours else model.origin.get("template"),
-        do_lower_case=values.do_lower_case,
-    )
-    check_preprocessor(
-        preprocessor.vocab_size, preprocessor.sequence_length, model.config
-    )
-    return model, preprocessor
-
-
-def _check_same_labels(folder: str, labels: list[str]) -> None:
-    """A FastBERT that is trained on keeps the meaning of its classes."""
-    known = checkpoints.read_manifest(folder).labels
-    if known is not None and known != labels:
-        raise ValueError(
-            f"The labels must be those of {folder}: {known}. Received: "
-            f"{labels}. Start from a BERT without exit classifiers, or name "
-            "the labels alike."
-        )
-
-
-def _logs(stage: str, values: flags.FlagValues) -> list[Any]:
-    if not values.training_log_dir:
-        if values.tensorboard:
-            raise ValueError(
-                "`--tensorboard` needs a folder. Received: no "
-                "--training_log_dir. Name one."
-            )
-        return []
-    return log_callbacks(values.training_log_dir, stage, values.tensorboard)
 
 
 def run() -> None:
