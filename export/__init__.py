@@ -7,11 +7,12 @@ from .bundle.bundle import (
     load_segments,
 )
 from .bundle.manifest import BundleManifest, read_manifest
-from .exporting import export_segments
+from .exporting import export_folder, export_segments
 
 __all__ = [
     "Bundle",
     "BundleManifest",
+    "export_folder",
     "export_segments",
     "load_classifier",
     "load_preprocessor",

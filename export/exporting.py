@@ -6,7 +6,7 @@ import contextlib
 import importlib.metadata
 import os
 import platform
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from fastbert_tf import FastBertClassifier, TextPreprocessor, check_preprocessor
 from fastbert_tf.checkpoints import check_finite, check_labels, check_writable
+from fastbert_tf.checkpoints import read_manifest as read_trained
 from fastbert_tf.files import read_json, replaced_folder
 from fastbert_tf.segments import SegmentPlan, segment_name
 from fastbert_tf.segments.backends import (
@@ -53,8 +54,7 @@ def export_segments(
     plan: SegmentPlan | None = None,
     format: str = SAVED_MODEL,
     serving: bool = False,
-    usage: Any = None,
-    layout: Any = None,
+    **old: Any,
 ) -> BundleManifest:
     """Writes a bundle: all that is needed to answer texts, without Keras.
 
@@ -88,7 +88,7 @@ def export_segments(
             and to be loaded.
         serving: bool, have `serving/1/` as well, a SavedModel in either
             format. It needs the extra `serving`.
-        usage, layout: refused; they were the names of these in 0.1.
+        **old: refused, with what `usage` and `layout` of 0.1 have become.
 
     Returns:
         the manifest of what was written.
@@ -108,11 +108,7 @@ def export_segments(
     driver = segments.Driver(load_segments("bundle/"))
     ```
     """
-    if usage is not None or layout is not None:
-        raise TypeError(
-            "`usage` and `layout` are arguments of their own now: speed=, "
-            f"pairs=, plan=, format=, serving=. Received: {usage or layout}."
-        )
+    _refuse_others(old)
     path = os.path.abspath(path)
     check_bundle_path(path)
     check_precision(precision)
@@ -129,14 +125,9 @@ def export_segments(
             _SEGMENTS[format](folder, model, precision, plan)
             save_preprocessor(preprocessor, os.path.join(folder, PREPROCESSOR))
             if serving:
-                save_serving(
-                    network_parts(model, precision, plan, precision),
-                    model.config,
-                    preprocessor,
-                    labels,
-                    usage,
-                    os.path.join(folder, SERVING),
-                )
+                parts = network_parts(model, precision, plan, precision)
+                given = parts, model.config, preprocessor, labels, usage
+                save_serving(*given, os.path.join(folder, SERVING))
         preprocessor.save(folder)
         manifest = BundleManifest(
             config=model.config,
@@ -149,11 +140,55 @@ def export_segments(
             files={name: _describe(folder, name) for name in _names(folder)},
             format=format,
         )
-        with open(
-            os.path.join(folder, MANIFEST_FILE), "x", encoding="utf-8"
-        ) as file:
+        path = os.path.join(folder, MANIFEST_FILE)
+        with open(path, "x", encoding="utf-8") as file:
             file.write(manifest.to_text())
     return manifest
+
+
+def export_folder(
+    model_dir: str | os.PathLike[str],
+    path: str | os.PathLike[str],
+    exits: Sequence[int] | None = None,
+    **options: Any,
+) -> BundleManifest:
+    """Writes the bundle of a trained model's folder.
+
+    Args:
+        model_dir: folder that `save_pretrained` or `fastbert-train` wrote.
+        path: folder to write; a bundle there is replaced.
+        exits: ints, those that are asked, the last block's among them; all
+            by default.
+        **options: of `export_segments`: `precision`, `speed`, `format`,
+            `serving`.
+
+    Returns, Raises: as of `export_segments`.
+    """
+    check_bundle_path(os.path.abspath(path))
+    folder = os.fspath(model_dir)
+    trained = read_trained(folder)
+    preprocessor = TextPreprocessor.from_pretrained(folder)
+    model = FastBertClassifier.from_pretrained(folder)
+    if exits is not None:
+        num_blocks = model.config.num_hidden_layers
+        options["plan"] = SegmentPlan(num_blocks, tuple(exits))
+    return export_segments(
+        model,
+        path,
+        preprocessor,
+        trained.labels,
+        pairs=trained.pairs,
+        **options,
+    )
+
+
+def _refuse_others(old: Mapping[str, Any]) -> None:
+    if old:
+        raise TypeError(
+            "`export_segments` takes speed=, pairs=, plan=, format= and "
+            "serving=, which `usage` and `layout` held in 0.1. Received: "
+            f"{', '.join(old)}."
+        )
 
 
 def _check_model(

@@ -5,11 +5,16 @@ from __future__ import annotations
 from fastbert_tf import FastBertClassifier
 
 from .backends.building import build_segments
+from .driver import Driver
 from .pooled_driver import PooledDriver
 from .segment_plan import SegmentPlan
 from .single_graph import SingleGraphDriver
 
 PURPOSES = ("throughput", "latency")
+AnyDriver = Driver | PooledDriver | SingleGraphDriver
+# Batches that are encoded and answered in one call: rows of one length meet
+# in them, and the last batches of a call, which are not full, are few.
+_BATCHES_PER_CALL = 256
 
 
 def for_latency(
@@ -87,3 +92,15 @@ def for_purpose(
     if check_purpose(purpose) == "latency":
         return for_latency(model, precision, plan)
     return for_throughput(model, precision, max_batch_size, plan)
+
+
+def rows_per_call_of(driver: AnyDriver, max_batch_size: int = 32) -> int:
+    """Rows that are best given to a driver at once.
+
+    Args:
+        driver: of any kind.
+        max_batch_size: int, for a driver that has none of its own.
+    """
+    if isinstance(driver, PooledDriver):
+        return driver.max_batch_size * _BATCHES_PER_CALL
+    return max_batch_size

@@ -18,10 +18,16 @@ from fastbert_tf import (
     check_preprocessor,
 )
 from fastbert_tf.checkpoints import check_labels, read_manifest
+from fastbert_tf.training import train_classifier
 
 from .backends.precision import PRECISIONS, check_precision
-from .choosing import check_purpose, for_purpose
-from .driver import Driver
+from .choosing import (
+    AnyDriver,
+    check_purpose,
+    for_purpose,
+    for_throughput,
+    rows_per_call_of,
+)
 from .engine.pooled_engine import PooledEngine
 from .pooled_driver import PooledDriver
 from .scheduler import check_sizes
@@ -32,12 +38,7 @@ from .text_rows import TextRows, check_are_pairs, stream_rows
 from .trained_folder import trained_folder
 from .true_labels import true_labels
 
-AnyDriver = Driver | PooledDriver | SingleGraphDriver
-
 DEFAULT_SPEED = 0.5
-# Batches that are encoded and answered in one call: rows of one length meet
-# in them, and the last batches of a call, which are not full, are few.
-_BATCHES_PER_CALL = 256
 
 
 class TextClassifier:
@@ -87,7 +88,7 @@ class TextClassifier:
         self.pairs = pairs
         self.speed = speed
         if rows_per_call is None:
-            rows_per_call = _rows_per_call(driver)
+            rows_per_call = rows_per_call_of(driver)
         check_sizes(rows_per_call=rows_per_call)
         self.rows_per_call = rows_per_call
         self._rule(speed)  # Refuses an impossible one now.
@@ -125,13 +126,36 @@ class TextClassifier:
         preprocessor = TextPreprocessor.from_pretrained(folder)
         model = FastBertClassifier.from_pretrained(folder)
         driver = for_purpose(purpose, model, precision, max_batch_size)
-        return cls(
-            driver,
-            preprocessor,
-            manifest.labels,
-            manifest.pairs,
-            rows_per_call=_rows_per_call(driver, max_batch_size),
+        rows = rows_per_call_of(driver, max_batch_size)
+        trained = preprocessor, manifest.labels, manifest.pairs
+        return cls(driver, *trained, rows_per_call=rows)
+
+    @classmethod
+    def fit(
+        cls,
+        texts: Any,
+        labels: Any,
+        checkpoint: str | os.PathLike[str],
+        texts_b: Any = None,
+        *,
+        path: str | os.PathLike[str] | None = None,
+        **options: Any,
+    ) -> TextClassifier:
+        """Trains both stages on texts and labels, with progress.
+
+        Args:
+            texts, labels, checkpoint, texts_b, **options: as of
+                `fastbert_tf.training.train_classifier`.
+            path: folder to save the trained model to, for `from_pretrained`
+                and `fastbert-export`; None saves nothing.
+        """
+        trained = train_classifier(
+            texts, labels, checkpoint, texts_b, **options
         )
+        if path is not None:
+            trained.save(path)
+        driver = for_throughput(trained.model)
+        return cls(driver, trained.preprocessor, trained.labels, trained.pairs)
 
     @property
     def config(self) -> FastBertConfig:
@@ -222,7 +246,7 @@ class TextClassifier:
     ) -> TextEngine:
         """The online engine: requests of many threads, by their deadlines.
 
-        It needs the segments of `purpose="throughput"`.
+        See `TextEngine`. It needs the segments of `purpose="throughput"`.
 
         Args:
             clock: as of `PooledEngine`.
@@ -231,14 +255,6 @@ class TextClassifier:
 
         Raises:
             ValueError: the driver has no segments.
-
-        Example:
-
-        ```python
-        with classifier.engine() as engine:
-            engine.warm_up()
-            list(engine.submit(["dull"], deadline_seconds=0.2).result())
-        ```
         """
         if isinstance(self.driver, SingleGraphDriver):
             raise ValueError(
@@ -262,9 +278,6 @@ class TextClassifier:
 
         Returns:
             dict of int32 `[N, S]`, and bool `[N]`: tokens were cut.
-
-        Raises:
-            TypeError, ValueError: as of `predict`.
         """
         rows = TextRows.of(texts, texts_b, self.pairs)
         return rows.encode(self.preprocessor)
@@ -284,9 +297,3 @@ class TextClassifier:
                 f"Received: {rule.num_rows} rows of it."
             )
         return rule
-
-
-def _rows_per_call(driver: AnyDriver, max_batch_size: int = 32) -> int:
-    if isinstance(driver, PooledDriver):
-        return driver.max_batch_size * _BATCHES_PER_CALL
-    return max_batch_size

@@ -14,15 +14,12 @@ from collections.abc import Sequence
 
 from absl import app, flags
 
-from fastbert_tf import FastBertClassifier, TextPreprocessor
-from fastbert_tf.checkpoints import read_manifest
 from fastbert_tf.commands.launch import launch
-from fastbert_tf.segments import SegmentPlan
 from fastbert_tf.segments.backends import PRECISIONS
 
 from ..bundle.layout import FORMATS, SAVED_MODEL
 from ..bundle.manifest import BundleManifest, Usage
-from ..exporting import check_bundle_path, export_segments
+from ..exporting import check_bundle_path, export_folder
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -75,34 +72,27 @@ def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"Not a flag: {' '.join(argv[1:])}")
     check_bundle_path(values.bundle_dir)
-    trained = read_manifest(values.model_dir)
-    preprocessor = TextPreprocessor.from_pretrained(values.model_dir)
-    model = FastBertClassifier.from_pretrained(values.model_dir)
-    manifest = export_segments(
-        model,
+    manifest = export_folder(
+        values.model_dir,
         values.bundle_dir,
-        preprocessor,
-        trained.labels,
-        values.precision,
+        exits=_exits(values.exits),
+        precision=values.precision,
         speed=values.speed,
-        pairs=trained.pairs,
-        plan=_plan(values.exits, model.config.num_hidden_layers),
         format=values.format,
         serving=values.serving,
     )
     print(f"{values.bundle_dir}: {_summary(manifest)}")
 
 
-def _plan(exits: Sequence[str], num_blocks: int) -> SegmentPlan | None:
-    if not exits:
+def _exits(texts: Sequence[str]) -> tuple[int, ...] | None:
+    if not texts:
         return None
-    if not all(text.strip().isdecimal() for text in exits):
+    if not all(text.strip().isdecimal() for text in texts):
         raise ValueError(
             "`--exits` must be whole numbers, by commas. Received: "
-            f"{','.join(exits)}. Write --exits=0,2,{num_blocks - 1} for "
-            "example."
+            f"{','.join(texts)}. Write --exits=0,2,11 for example."
         )
-    return SegmentPlan(num_blocks, tuple(int(text) for text in exits))
+    return tuple(int(text) for text in texts)
 
 
 def _summary(manifest: BundleManifest) -> str:

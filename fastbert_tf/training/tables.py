@@ -106,20 +106,15 @@ def train_tables(
         FloatingPointError: the loss is no longer finite.
     """
     strategy = strategy or tf.distribute.get_strategy()
-    is_writing = is_chief(strategy)
-    log_dir = training_log_dir if is_writing else None
-    if tensorboard and not training_log_dir:
-        raise ValueError(
-            "`tensorboard` needs a folder. Received: no `training_log_dir`. "
-            "Name one."
-        )
+    writes = is_chief(strategy)
+    settings = settings or TrainingSettings()
+    stages = _Stages(settings, training_log_dir, tensorboard, writes)
     keras.utils.set_random_seed(seed)
-    if bad_rows_path and not is_writing:
-        bad_rows_path = os.devnull
+    bad_rows_path = bad_rows_path if writes or not bad_rows_path else os.devnull
     bad_rows = {"max_bad_rows": max_bad_rows, "bad_rows_path": bad_rows_path}
     labels = read_labels(train_path, **bad_rows)
     pairs = holds_pairs(train_path, **bad_rows)
-    source = _Source(os.fspath(checkpoint), config_path, vocab_path)
+    source = _Source(checkpoint, config_path, vocab_path)
     preprocessor = source.preprocessor(sequence_length, do_lower_case)
     with strategy.scope():
         model = source.model(labels, num_layers, POLICIES[precision])
@@ -132,14 +127,12 @@ def train_tables(
         pairs=pairs,
     )
     train = load(train_path, shuffle=True, labels=labels, **bad_rows)
-    dev = load(dev_path, labels=labels)
     texts = train
     if distill_path:
         texts = load(distill_path, shuffle=True, labelled=False)
-    stages = _Stages(settings or TrainingSettings(), log_dir, tensorboard)
-    stages.run(model, train, dev, texts)
-    given = {"batch_size": batch_size, "precision": precision, "seed": seed}
-    recorded = {**stages.recorded, **given, "pairs": pairs}
+    stages.run(model, train, load(dev_path, labels=labels), texts)
+    recorded = {"batch_size": batch_size, "precision": precision, "seed": seed}
+    recorded |= {**stages.recorded, "pairs": pairs}
     return Trained(model, preprocessor, labels, pairs, recorded)
 
 
@@ -150,6 +143,14 @@ class _Stages:
     settings: TrainingSettings
     log_dir: str | None
     tensorboard: bool
+    is_writing: bool
+
+    def __post_init__(self) -> None:
+        if self.tensorboard and not self.log_dir:
+            raise ValueError(
+                "`tensorboard` needs a folder. Received: no "
+                "`training_log_dir`. Name one."
+            )
 
     def run(
         self,
@@ -170,7 +171,7 @@ class _Stages:
         return dataclasses.asdict(self.settings)
 
     def _logs(self, stage: str) -> list[Any]:
-        if not self.log_dir:
+        if not (self.log_dir and self.is_writing):
             return []
         return log_callbacks(self.log_dir, stage, self.tensorboard)
 
@@ -179,7 +180,7 @@ class _Stages:
 class _Source:
     """The checkpoint that training starts from."""
 
-    path: str
+    path: str | os.PathLike[str]
     config_path: str | None
     vocab_path: str | None
 

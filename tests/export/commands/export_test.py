@@ -65,7 +65,7 @@ def test_a_bundle_that_serves_is_asked_for(
     ("given", "message"),
     [
         ({"model_dir": "nowhere"}, "nowhere"),
-        ({"exits": "0"}, "must rise and end with the teacher, exit 1"),
+        ({"exits": "0"}, "must rise and end with the last, 1"),
         ({"exits": "0,last"}, "`--exits` must be whole numbers"),
         ({"bundle_dir": "."}, "a folder with other contents"),
     ],

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from fastbert_tf.export import load_classifier
 from fastbert_tf.export.server.errors import RequestError
 from fastbert_tf.export.server.limits import Limits
 from fastbert_tf.export.server.query import Query
@@ -19,7 +20,7 @@ from fastbert_tf.segments.engine.pooled_engine import (
     SegmentFailed,
 )
 
-from .conftest import load, make_service
+from .conftest import make_service
 
 
 def answer(service: Service, query: Query, ago: float = 0.0) -> Any:
@@ -72,7 +73,7 @@ def test_a_text_alone_has_no_second(service: Service) -> None:
 
 
 def test_a_pair_has_both_texts(pair_bundle: pathlib.Path) -> None:
-    service = make_service(load(pair_bundle), Limits())
+    service = make_service(load_classifier(pair_bundle), Limits())
     with pytest.raises(RequestError, match="trained on pairs. Pass `text_b`"):
         answer(service, Query(["a"]))
     reply = answer(service, Query(["a"], ["b"]))
