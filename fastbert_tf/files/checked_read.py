@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from typing import Any
 
 
@@ -11,10 +12,18 @@ def read_json(path: str) -> dict[str, Any]:
     return parse_json(read_text(path), path)
 
 
-def parse_json(text: str, path: str) -> dict[str, Any]:
-    """The JSON object `text`, which came from `path`."""
+def parse_json(
+    text: str,
+    path: str,
+    make_object: Callable[[list[tuple[str, Any]]], Any] | None = None,
+) -> dict[str, Any]:
+    """The JSON object `text`, which came from `path`.
+
+    `make_object`, if given, makes an object of its keys and values and may
+    refuse them by a ValueError.
+    """
     try:
-        fields = json.loads(text)
+        fields = json.loads(text, object_pairs_hook=make_object)
     except (ValueError, RecursionError) as error:
         raise ValueError(
             f"{path} is not valid JSON: {error}. The file is damaged; fetch "

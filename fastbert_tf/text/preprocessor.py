@@ -14,9 +14,9 @@ from ..checkpoints import MANIFEST_FILE, fetch, read_manifest
 from . import templates, unicode_table
 from .settings import DEFAULTS, check_settings, find_settings
 from .texts import Texts, as_texts
-from .vocabulary import CLS, PAD, SEP, UNKNOWN, Vocabulary, read_vocabulary
+from .tokenizer_files import VOCABULARY_FILE, read_tokenizer_files
+from .vocabulary import CLS, PAD, SEP, UNKNOWN, Vocabulary
 
-VOCABULARY_FILE = "vocab.txt"
 _FILES = (VOCABULARY_FILE, unicode_table.FILE_NAME)
 # Hugging Face's limit; a longer word becomes [UNK] without a look inside.
 MAX_CHARACTERS_PER_WORD = 100
@@ -117,13 +117,14 @@ class TextPreprocessor(tf.Module):
         """Makes the preprocessor that belongs to a checkpoint.
 
         What is not given is taken from the folder's `fastbert.json`, then
-        from its `tokenizer_config.json`, then from `DEFAULTS`. The table of
-        code points is read from the folder where it is present and built
-        otherwise, which takes one or two seconds.
+        from its `tokenizer.json` and `tokenizer_config.json`, then from
+        `DEFAULTS`. The table of code points is read from the folder where it
+        is present and built otherwise, which takes one or two seconds.
 
         Args:
-            folder: a checkpoint folder with a `vocab.txt`, the path of a
-                vocabulary file, or a name on the Hugging Face hub.
+            folder: a checkpoint folder with a `vocab.txt` or a
+                `tokenizer.json`, the path of such a file, or a name on the
+                Hugging Face hub.
             sequence_length: int, optional.
             template: "bert" or "uer", optional.
             do_lower_case: bool, optional.
@@ -134,13 +135,14 @@ class TextPreprocessor(tf.Module):
         """
         path = pathlib.Path(fetch(folder))
         if path.is_dir():
+            folder = path
             if (path / MANIFEST_FILE).exists():
                 read_manifest(str(path)).check_files(str(path), _FILES)
-            folder, path = path, path / VOCABULARY_FILE
+                path = path / VOCABULARY_FILE  # The one that was checked.
         else:
             folder = path.parent
-        tokens = read_vocabulary(path)
-        settings = find_settings(folder, tokens)
+        tokens, lower = read_tokenizer_files(path)
+        settings = find_settings(folder, tokens, lower)
         given = {
             "sequence_length": sequence_length,
             "template": template,

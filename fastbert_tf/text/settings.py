@@ -20,12 +20,17 @@ DEFAULTS = {
 MIN_SEQUENCE_LENGTH = 3  # [CLS] [SEP] [SEP]
 
 
-def find_settings(folder: pathlib.Path, vocabulary: Vocabulary) -> dict:
+def find_settings(
+    folder: pathlib.Path,
+    vocabulary: Vocabulary,
+    do_lower_case: bool | None = None,
+) -> dict:
     """Settings that a checkpoint folder asks for, completed by `DEFAULTS`.
 
     Args:
         folder: the folder with the vocabulary.
         vocabulary: compared with the `vocab_size` of the folder's model.
+        do_lower_case: bool, what a `tokenizer.json` says; None without one.
 
     Returns:
         dict with the keys of `DEFAULTS`.
@@ -38,7 +43,7 @@ def find_settings(folder: pathlib.Path, vocabulary: Vocabulary) -> dict:
     if saved is None:
         tokenizer = _read_object(folder / TOKENIZER_FILE)
         return DEFAULTS | _tokenizer_settings(
-            tokenizer, folder / TOKENIZER_FILE
+            tokenizer, folder / TOKENIZER_FILE, do_lower_case
         )
     if set(saved) != set(DEFAULTS):
         raise ValueError(
@@ -78,10 +83,19 @@ def check_settings(
         )
 
 
-def _tokenizer_settings(tokenizer: dict, path: pathlib.Path) -> dict:
+def _tokenizer_settings(
+    tokenizer: dict, path: pathlib.Path, expected: bool | None
+) -> dict:
     """`do_lower_case`, once the rest is known to be BERT's behaviour."""
     lower = tokenizer.get("do_lower_case")
-    lower = DEFAULTS["do_lower_case"] if lower is None else lower
+    if lower is None:
+        lower = DEFAULTS["do_lower_case"] if expected is None else expected
+    elif expected is not None and lower is not expected:
+        raise ValueError(
+            f"{path}: received do_lower_case={lower}, expected {expected} as "
+            "`lowercase` in tokenizer.json beside it. Make both files say "
+            "what the weights were trained with."
+        )
     usual = {"strip_accents": lower, "tokenize_chinese_chars": True}
     for key, value in usual.items():
         if tokenizer.get(key) not in (None, value):

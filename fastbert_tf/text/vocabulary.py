@@ -18,13 +18,16 @@ class Vocabulary:
     Args:
         tokens: tuple of str. Token `tokens[i]` has the id `i`.
         source: str. Where the tokens came from; used in messages only.
+        place: "line" or "id". How messages count tokens: as lines of a text
+            file, from 1, or by their ids.
     """
 
     tokens: tuple[str, ...]
     source: str = "vocabulary"
+    place: str = "line"
 
     def __post_init__(self) -> None:
-        _check_tokens(self.tokens, self.source)
+        _check_tokens(self)
 
     @property
     def size(self) -> int:
@@ -120,26 +123,29 @@ def _decode_line(line: bytes, number: int, source: str) -> str:
         ) from error
 
 
-def _check_tokens(tokens: tuple[str, ...], source: str) -> None:
-    first_line = {}
-    for number, token in enumerate(tokens, start=1):
+def _check_tokens(vocabulary: Vocabulary) -> None:
+    source, place = vocabulary.source, vocabulary.place
+    blank = "a blank line" if place == "line" else "an empty token"
+    first = {}
+    numbers = enumerate(vocabulary.tokens, start=int(place == "line"))
+    for number, token in numbers:
         if not token:
             raise ValueError(
-                f"{source}, line {number}: received a blank line, expected "
-                "a token. Copy the file again: removing the line would "
-                "shift every id after it."
+                f"{source}, {place} {number}: received {blank}, expected "
+                "a token. Copy the file again: removing it would shift "
+                "every id after it."
             )
-        if token in first_line:
+        if token in first:
             raise ValueError(
-                f"{source}, line {number}: received the token {token!r} "
-                f"again, first seen in line {first_line[token]}; expected "
+                f"{source}, {place} {number}: received the token {token!r} "
+                f"again, first seen in {place} {first[token]}; expected "
                 "each token once. Copy the file again."
             )
-        first_line[token] = number
-    missing = [token for token in SPECIAL_TOKENS if token not in first_line]
+        first[token] = number
+    missing = [token for token in SPECIAL_TOKENS if token not in first]
     if missing:
         raise ValueError(
-            f"{source}: received {len(tokens)} tokens without {missing}, "
+            f"{source}: received {vocabulary.size} tokens without {missing}, "
             f"expected {list(SPECIAL_TOKENS)} among them. Pass the "
             "vocabulary of a BERT checkpoint."
         )

@@ -197,13 +197,11 @@ class _Source:
     def preprocessor(
         self, sequence_length: int, do_lower_case: bool | None
     ) -> TextPreprocessor:
-        vocabulary, template = self.vocab_path or self.folder, None
-        if os.path.isfile(self.folder):  # UER's format, which packs alike.
-            template = "uer"
-            beside = os.path.join(os.path.dirname(self.folder), "vocab.txt")
-            vocabulary = self.vocab_path or beside
+        folder, template = self.folder, None
+        if os.path.isfile(folder):  # UER's format, which packs alike.
+            folder, template = os.path.dirname(folder) or ".", "uer"
         return TextPreprocessor.from_pretrained(
-            vocabulary,
+            self.vocab_path or folder,
             sequence_length=sequence_length,
             template=template,
             do_lower_case=do_lower_case,

@@ -114,11 +114,11 @@ class Demonstration:
         """The pretrained encoder, stacked, with fresh exit classifiers."""
         folder = str(encoder_folder())
         keras.utils.set_random_seed(self.seed)
-        model = FastBertClassifier.from_pretrained(
-            folder, num_classes=len(PACKAGES), num_layers=NUM_LAYERS
-        )
         preprocessor = TextPreprocessor.from_pretrained(
             folder, sequence_length=SEQUENCE_LENGTH, template="bert"
+        )
+        model = FastBertClassifier.from_pretrained(
+            folder, num_classes=len(PACKAGES), num_layers=NUM_LAYERS
         )
         return model, preprocessor
 

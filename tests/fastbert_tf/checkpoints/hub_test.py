@@ -78,6 +78,29 @@ def test_the_three_files_come_into_one_folder(hub):
     assert set(os.listdir(folder)) == names
 
 
+def test_a_tokenizer_json_will_do(hub):
+    served = os.path.join(FakeHub.root, "vocab.txt")
+    os.rename(served, os.path.join(FakeHub.root, "tokenizer.json"))
+    names = os.listdir(checkpoints.fetch("org/tiny"))
+    assert "tokenizer.json" in names
+    assert "vocab.txt" not in names
+
+
+def test_no_weights_are_fetched_without_a_vocabulary(hub, tmp_path):
+    os.remove(os.path.join(FakeHub.root, "vocab.txt"))
+    with pytest.raises(FileNotFoundError, match=r"vocab.txt or tokenizer.js"):
+        checkpoints.fetch("org/tiny")
+    assert not list(tmp_path.glob("cache/**/model.safetensors"))
+
+
+def test_no_weights_are_fetched_of_another_network(hub, tmp_path):
+    with open(os.path.join(FakeHub.root, "config.json"), "w") as file:
+        file.write('{"model_type": "gpt2"}')
+    with pytest.raises(ValueError, match="config.json.*gpt2"):
+        checkpoints.fetch("org/tiny")
+    assert not list(tmp_path.glob("cache/**/model.safetensors"))
+
+
 def test_what_the_tokenizer_is_told_comes_along(hub):
     served = os.path.join(FakeHub.root, "tokenizer_config.json")
     with open(served, "w", encoding="utf-8") as file:
