@@ -1,0 +1,1 @@
+"""The demonstration: its corpus, its encoder and its steps."""
