@@ -1,4 +1,4 @@
-"""The oracle: what every driver must answer."""
+"""`simulate_exits`: the oracle that every driver must equal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The inputs dict at the boundary: what every driver and command checks."""
+"""Checks of the inputs dict: names, types, shapes and ranges of ids."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a FastBERT answers, whichever driver ran it."""
+"""`ExitResult`: logits, uncertainty and exit of every row."""
 
 from __future__ import annotations
 

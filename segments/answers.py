@@ -1,4 +1,4 @@
-"""The answers of rows, gathered on the host as the rows leave."""
+"""`Answers`: results of rows, gathered on the host as they leave."""
 
 from __future__ import annotations
 

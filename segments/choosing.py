@@ -1,4 +1,4 @@
-"""The driver for the purpose, as `fastbert-benchmark` measured them."""
+"""Choice of a driver by its purpose: throughput or latency."""
 
 from __future__ import annotations
 

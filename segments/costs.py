@@ -1,4 +1,4 @@
-"""What each segment costs on this machine, by length and number of rows."""
+"""`CostTable`: measured seconds of each segment, by length and rows."""
 
 from __future__ import annotations
 

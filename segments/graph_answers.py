@@ -1,4 +1,4 @@
-"""Answers of rows inside one graph that decides its exits itself."""
+"""Answers of rows inside a graph, put together and in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Choosing which exits to ask, from what they would save and what they cost."""
+"""`plan_segments`: the exits worth asking, by a trace and a cost table."""
 
 from __future__ import annotations
 

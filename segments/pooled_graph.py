@@ -1,4 +1,4 @@
-"""The network as one graph in which survivors of many callers meet."""
+"""`PooledNetwork`: one graph in which survivors of many callers meet."""
 
 from __future__ import annotations
 

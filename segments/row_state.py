@@ -1,4 +1,4 @@
-"""What travels with a row from exit to exit, in one value."""
+"""`RowState`: everything that travels with a row between segments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which rows run next: survivors wait per segment and length bucket.
+"""`Scheduler`: which pool of rows runs next, when all rows are there.
 
 Decisions are made on ids and counts alone; whoever executes them is injected.
 The rule is: the deepest full pool first; where none is full, the shallowest,

@@ -1,4 +1,4 @@
-"""Which exits are asked, and which blocks run as one between them."""
+"""`SegmentPlan`: which exits are asked, and which blocks are fused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The network without a cut: one graph that decides its exits inside."""
+"""`SingleGraphDriver`: one graph that decides its exits inside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One segment on some rows: what every driver does with it."""
+"""One step of a driver: run a segment and apply the rule of leaving."""
 
 from __future__ import annotations
 

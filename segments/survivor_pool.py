@@ -1,4 +1,4 @@
-"""Survivors of several batches that wait for one segment, on the device."""
+"""`SurvivorPool`: rows of several batches that wait for one segment."""
 
 from __future__ import annotations
 

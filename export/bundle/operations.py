@@ -1,4 +1,4 @@
-"""What the graphs of a bundle may do: compute, and nothing else.
+"""Allow-list of the operations in a bundle's graphs.
 
 A SavedModel is a program for a model server. Nothing here loads or runs it;
 but a bundle is refused if a graph of it has an operation that this library

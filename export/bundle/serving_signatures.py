@@ -1,4 +1,4 @@
-"""What the SavedModel of a bundle that serves takes and gives."""
+"""Signatures of `serving/1`: names, types and shapes."""
 
 from __future__ import annotations
 

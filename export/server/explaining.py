@@ -1,4 +1,4 @@
-"""What every exit says of one text, for who wants to see why it left."""
+"""`explain`: what every exit says of one text, for the page."""
 
 from __future__ import annotations
 

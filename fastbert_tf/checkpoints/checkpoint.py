@@ -1,4 +1,4 @@
-"""A checkpoint in our names, on its way from a file into a model."""
+"""`Checkpoint`: configuration and tensors of a model, in our names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a reader is made of: a table, and the code that follows it.
+"""Weight tables `(ours, theirs, transform)`, and translation by them.
 
 A row of the table says which variable of ours comes from which tensor of
 theirs, and how; `{i}` stands for the index of a block. A file is read

@@ -24,11 +24,11 @@ from ..data.dataset import load_dataset
 from ..evaluation.curve import check_can_plot, plot_trade_off
 from ..evaluation.reports import (
     ExitTrace,
-    collect_exits,
     evaluate_exits,
     evaluate_speeds,
 )
 from ..evaluation.table import report_table, write_json_lines
+from ..evaluation.trace import collect_exits
 from ..files.atomic_file import check_output_file
 from ..model import FastBertClassifier
 from ..speed import check_speed

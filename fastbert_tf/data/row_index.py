@@ -1,4 +1,4 @@
-"""Where the rows of a checked file are: one pass, about 20 bytes a row."""
+"""`RowIndex`: where the rows of a table are, for shuffled streaming."""
 
 from __future__ import annotations
 

@@ -4,13 +4,12 @@ from .curve import check_can_plot, plot_trade_off
 from .flops import FlopCounts, count_flops
 from .reports import (
     ExitReport,
-    ExitTrace,
     SpeedReport,
-    collect_exits,
     evaluate_exits,
     evaluate_speeds,
 )
 from .table import format_table
+from .trace import ExitTrace, collect_exits
 
 __all__ = [
     "ExitReport",

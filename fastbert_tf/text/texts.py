@@ -1,4 +1,4 @@
-"""Texts as callers give them, checked once and turned into one tensor."""
+"""Checks of texts, and their conversion to one string tensor."""
 
 from __future__ import annotations
 

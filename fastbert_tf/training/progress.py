@@ -1,4 +1,4 @@
-"""What a person sees while a FastBERT trains."""
+"""Progress bar and per-epoch logs of training."""
 
 import importlib.util
 import re

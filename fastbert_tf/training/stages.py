@@ -1,4 +1,4 @@
-"""Both stages of training, with what FastBERT is trained by."""
+"""Both stages of training: settings, losses, and the epoch that is kept."""
 
 import dataclasses
 import math

@@ -1,4 +1,4 @@
-"""How training is spread over devices and machines."""
+"""`tf.distribute` strategies of training, and workers that are lost."""
 
 from __future__ import annotations
 

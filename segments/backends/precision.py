@@ -1,4 +1,4 @@
-"""The trained layers in the precision a segment computes in."""
+"""Precision of segments: float32 and bfloat16, by the processor."""
 
 from __future__ import annotations
 

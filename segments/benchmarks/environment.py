@@ -1,4 +1,4 @@
-"""What a measurement was made on: it means nothing without."""
+"""Machine, versions and settings that a measurement was made on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether rows that ask to come in would be answered in time."""
+"""Admission control: whether new rows would be answered in time."""
 
 from __future__ import annotations
 

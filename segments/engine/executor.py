@@ -1,4 +1,4 @@
-"""Runs an engine's plans, and keeps the tensors of the rows that wait."""
+"""`EngineExecutor`: runs plans and holds the tensors of waiting rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What launches take, and how many rows go on: learned while serving."""
+"""`LaunchCosts`: seconds of launches and shares of rows, learned online."""
 
 from __future__ import annotations
 

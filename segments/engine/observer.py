@@ -1,4 +1,4 @@
-"""What an engine tells whoever counts."""
+"""`EngineObserver`: callbacks for whoever counts what an engine does."""
 
 from __future__ import annotations
 

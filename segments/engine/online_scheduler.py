@@ -1,4 +1,4 @@
-"""Which rows run next while rows arrive, each with a deadline.
+"""`OnlineScheduler`: which pool runs next, by depth and by deadline.
 
 Decisions are made on ids, counts and times alone; the times are the
 caller's. The rule is: the deepest full pool first; where none is full, the

@@ -1,4 +1,4 @@
-"""Answers requests that come at any time, from one thread over the pools."""
+"""`PooledEngine`: answers requests of any thread over shared pools."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests of an engine: what they ask, what they get, what may go wrong."""
+"""Requests of an engine, their answers and their errors."""
 
 from __future__ import annotations
 

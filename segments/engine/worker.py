@@ -1,4 +1,4 @@
-"""The thread of an engine: runs what the tracker says until nothing is left."""
+"""`EngineWorker`: the thread that launches plans and ends requests."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from fastbert_tf.evaluation.reports import ExitTrace
+from fastbert_tf.evaluation import ExitTrace
 from fastbert_tf.segments import CostTable, SegmentPlan, plan_segments
 from fastbert_tf.segments.costs import SegmentCost
 from fastbert_tf.segments.planning import expected_seconds

@@ -18,7 +18,7 @@ from fastbert_tf.commands import evaluate
 from fastbert_tf.commands.launch import report_mistakes
 from fastbert_tf.config import FastBertConfig
 from fastbert_tf.data.dataset import load_dataset
-from fastbert_tf.evaluation.reports import collect_exits, evaluate_speeds
+from fastbert_tf.evaluation import collect_exits, evaluate_speeds
 from fastbert_tf.model import FastBertClassifier
 from fastbert_tf.text.preprocessor import TextPreprocessor
 

@@ -9,13 +9,13 @@ import pytest
 import tensorflow as tf
 
 from fastbert_tf.config import FastBertConfig
-from fastbert_tf.evaluation.flops import count_flops
-from fastbert_tf.evaluation.reports import (
+from fastbert_tf.evaluation import (
     ExitTrace,
     collect_exits,
     evaluate_exits,
     evaluate_speeds,
 )
+from fastbert_tf.evaluation.flops import count_flops
 from fastbert_tf.model import FastBertClassifier
 
 CONFIG = FastBertConfig(
