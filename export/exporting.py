@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+import fastbert_tf
 from fastbert_tf import FastBertClassifier, TextPreprocessor, check_preprocessor
 from fastbert_tf.checkpoints import check_finite, check_labels, check_writable
 from fastbert_tf.checkpoints import read_manifest as read_trained
@@ -274,5 +274,5 @@ def _versions() -> dict[str, str]:
         "python": platform.python_version(),
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
-        "fastbert-tf": importlib.metadata.version("fastbert-tf"),
+        "fastbert-tf": fastbert_tf.__version__,
     }

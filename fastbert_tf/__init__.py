@@ -19,6 +19,7 @@ from .results import INVALID_LABEL, ExitResult
 from .speed import check_speed, speed_thresholds
 from .text.preprocessor import TextPreprocessor
 from .uncertainty import normalized_entropy
+from .version import __version__ as __version__
 
 __all__ = [
     "FIRST_EXIT",

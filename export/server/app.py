@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import importlib.resources
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -15,6 +14,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+import fastbert_tf
 
 from . import metadata, open_inference, tensorflow_serving
 from .errors import RequestError, brief, log_failure, overloaded, refuse
@@ -127,7 +128,7 @@ async def _ready(request: Request, service: Service) -> Response:
 async def _server_metadata(request: Request, service: Service) -> Response:
     content = {
         "name": "fastbert-tf",
-        "version": importlib.metadata.version("fastbert-tf"),
+        "version": fastbert_tf.__version__,
         "extensions": ["binary_tensor_data"],
     }
     return JSONResponse(content)

@@ -14,6 +14,7 @@ import tensorflow as tf
 from ..config import FastBertConfig
 from ..files.atomic_folder import check_replaceable, replaced_folder
 from ..files.checked_read import file_sha256
+from ..version import __version__
 from .checkpoint import Checkpoint
 from .folder import TABLE
 from .huggingface import CONFIG_FILE, CONFIG_KEYS, WEIGHTS_FILE
@@ -173,4 +174,5 @@ def _versions() -> dict[str, str]:
         "tensorflow": tf.__version__,
         "keras": keras.__version__,
         "numpy": np.__version__,
+        "fastbert-tf": __version__,
     }
