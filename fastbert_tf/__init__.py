@@ -14,6 +14,7 @@ from .exit_rule import (
 )
 from .exits import simulate_exits
 from .inputs import INPUT_NAMES, check_inputs, check_preprocessor
+from .keras_files import register_classes
 from .model import FastBertClassifier
 from .results import INVALID_LABEL, ExitResult
 from .speed import check_speed, speed_thresholds
@@ -44,3 +45,5 @@ __all__ = [
     "simulate_exits",
     "speed_thresholds",
 ]
+
+register_classes()

@@ -180,6 +180,14 @@ class SelfDistiller(AllExits):
             super().compile(*args, **kwargs)
             build_optimizer(self)
 
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
+    def get_config(self) -> dict[str, Any]:
+        loss = self.distillation_loss
+        fields = {"loss": loss.name, "temperature": loss.temperature}
+        return {**super().get_config(), **fields}
+
     def fit(self, *args: Any, **kwargs: Any) -> Any:
         with self._only_students_trainable():
             return super().fit(*args, **kwargs)

@@ -64,7 +64,7 @@ class FastBertClassifier(keras.Model):
             for i in range(config.num_hidden_layers)
         ]
         # === Wiring ===
-        for layer in (self.embeddings, *self.blocks, *self.exit_classifiers):
+        for layer in self._parts():
             layer.build()
         for student in self.exit_classifiers[:-1]:
             student.trainable = False
@@ -109,17 +109,38 @@ class FastBertClassifier(keras.Model):
         super().compile(*args, **kwargs)
         build_optimizer(self)
 
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        self.compile(**keras.saving.deserialize_keras_object(config))
+
     def named_weights(self) -> dict[str, keras.Variable]:
         """Every weight by its name in checkpoints: `block_0/.../kernel`."""
         return {weight.path: weight for weight in self.weights}
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "config": self.config.to_dict()}
+        fields = {"config": self.config.to_dict(), "frozen": self._frozen()}
+        return {**super().get_config(), **fields}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> FastBertClassifier:
-        fields = FastBertConfig.from_dict(config["config"])
-        return cls(**{**config, "config": fields})
+        options = {**config}
+        options["config"] = FastBertConfig.from_dict(config["config"])
+        frozen = options.pop("frozen", None)  # Files of 0.1 have none.
+        model = cls(**options)
+        if frozen is not None:
+            for part in model._parts():
+                part.trainable = part.name not in frozen
+        return model
+
+    def _parts(self) -> list[keras.layers.Layer]:
+        return [self.embeddings, *self.blocks, *self.exit_classifiers]
+
+    def _frozen(self) -> list[str]:
+        """Names of the parts that have no weight to train."""
+        return [
+            part.name
+            for part in self._parts()
+            if not any(weight.trainable for weight in part.weights)
+        ]
 
     @classmethod
     def from_pretrained(
@@ -228,6 +249,15 @@ class AllExits(keras.Model):
     def __init__(self, model: FastBertClassifier, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.model = model
+
+    def get_config(self) -> dict[str, Any]:
+        model = keras.saving.serialize_keras_object(self.model)
+        return {**super().get_config(), "model": model}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> AllExits:
+        model = keras.saving.deserialize_keras_object(config["model"])
+        return cls(**{**config, "model": model})
 
     def call(self, inputs: Inputs) -> Any:
         return ops.swapaxes(self.model.exit_logits(inputs), 0, 1)
