@@ -12,7 +12,7 @@ import apache_beam as beam
 from apache_beam.metrics import Metrics
 from apache_beam.pvalue import TaggedOutput
 
-from fastbert_tf.data import ParquetReader, TableReader
+from fastbert_tf.data import read_texts
 from fastbert_tf.segments import bucket_lengths, row_lengths
 from fastbert_tf.text import encode_text
 
@@ -81,7 +81,7 @@ class ReadTexts(beam.DoFn):
             tempfile.TemporaryDirectory() as folder,
         ):
             aside = os.path.join(folder, "bad_rows.jsonl")
-            rows = _table(local, self._pairs).rows(self._max_bad_rows, aside)
+            rows = read_texts(local, self._pairs, self._max_bad_rows, aside)
             texts = (
                 Example(path, row.line, *_encoded(row.text_a, row.text_b))
                 for row in rows
@@ -118,12 +118,6 @@ def grouped(texts: Iterable[Example], max_rows: int) -> Iterator[list[Example]]:
             group, num_bytes = [], 0
     if group:
         yield group
-
-
-def _table(path: str, pairs: bool | None) -> TableReader | ParquetReader:
-    if os.path.splitext(path)[1].lower() == ".parquet":
-        return ParquetReader(path, pairs)
-    return TableReader(path, labelled=False, pairs=pairs)
 
 
 def _encoded(*texts: str | None) -> Iterator[bytes | None]:

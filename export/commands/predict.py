@@ -24,15 +24,12 @@ from absl import app, flags
 
 from fastbert_tf import check_speed
 from fastbert_tf.commands.launch import launch
-from fastbert_tf.data import TableReader
+from fastbert_tf.data import read_texts
 from fastbert_tf.files import check_output_file, replaced_file
 from fastbert_tf.segments import TextAnswer, TextClassifier
 from fastbert_tf.segments.backends import PRECISIONS
 
 from ..bundle.bundle import check_is_bundle, load_classifier
-
-# A text, or a pair of them.
-Row = str | bytes | tuple[str, str]
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -49,8 +46,8 @@ def define_flags(values: flags.FlagValues) -> None:
     text(
         "input_path",
         "-",
-        "TSV, CSV or JSONL with `text_a` and, for pairs, `text_b`; any other "
-        "file, and - for stdin, holds one text a line.",
+        "TSV, CSV, JSONL (also with .gz) or Parquet with `text_a` and, for "
+        "pairs, `text_b`; .txt, no extension, and - for stdin: a text a line.",
     )
     text("output_path", "-", "JSONL file to write; - for stdout.")
     text("bad_rows_path", None, "File for the rows stepped over.")
@@ -91,12 +88,18 @@ def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
         check_speed(values.speed, 1)
     if values.output_path != "-":
         check_output_file(values.output_path)
-    check_input(values.input_path)
+    read_texts(values.input_path)  # Refuses before anything is loaded.
     classifier = _bundle(values) if values.bundle_dir else _model(values)
-    rows = _rows(values, classifier.pairs)
+    rows = read_texts(
+        values.input_path,
+        classifier.pairs,
+        values.max_bad_rows,
+        values.bad_rows_path,
+    )
+    texts = (x.text_a if x.text_b is None else x[2:4] for x in rows)
     progress = Progress()
     with _opened(values.output_path) as output:
-        for answer in classifier.predict_stream(rows, values.speed):
+        for answer in classifier.predict_stream(texts, values.speed):
             line = json.dumps(answer.to_dict(), ensure_ascii=False)
             output.write(line + "\n")
             progress.add(answer)
@@ -122,45 +125,6 @@ def _bundle(values: flags.FlagValues) -> TextClassifier:
     return load_classifier(
         values.bundle_dir, values.precision, max_batch_size=values.batch_size
     )
-
-
-def check_input(path: str) -> None:
-    """Refuses an input that is not there, before anything is loaded."""
-    if path != "-" and not os.path.isfile(path):
-        raise FileNotFoundError(
-            f"No input at {path}. Expected a file, or - for stdin. Check "
-            "--input_path."
-        )
-
-
-def _rows(values: flags.FlagValues, pairs: bool | None) -> Iterator[Row]:
-    """The rows of the input, read as they are asked for."""
-    path = values.input_path
-    is_table = os.path.splitext(path)[1].lower() in (".tsv", ".csv", ".jsonl")
-    if is_table:
-        reader = TableReader(path, labelled=False, pairs=pairs)
-        rows = reader.rows(values.max_bad_rows, values.bad_rows_path)
-        return (
-            row.text_a if row.text_b is None else (row.text_a, row.text_b)
-            for row in rows
-        )
-    if pairs:
-        raise ValueError(
-            "The model was trained on pairs of texts. Received: "
-            f"--input_path={path}, one text a line. Pass a TSV, CSV or JSONL "
-            "with `text_a` and `text_b`."
-        )
-    return _lines(path)
-
-
-def _lines(path: str) -> Iterator[bytes]:
-    # Bytes: what is not UTF-8 is the preprocessor's to settle.
-    with contextlib.ExitStack() as stack:
-        file = sys.stdin.buffer
-        if path != "-":
-            file = stack.enter_context(open(path, "rb"))
-        for line in file:
-            yield line.rstrip(b"\r\n")
 
 
 @contextlib.contextmanager

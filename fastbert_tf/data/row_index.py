@@ -49,8 +49,8 @@ class RowIndex:
         A batch is `(texts,)` or `(texts, pairs)`, arrays of bytes, and its
         label ids (int32) last where there are labels.
         """
-        with self.reader.path.open("rb") as file:
-            if _version(file.fileno()) != self.version:
+        with open(self.reader.source, "rb") as file:
+            if _version(self.reader.path) != self.version:
                 raise ValueError(
                     f"{self.reader.path} has changed since it was checked. "
                     "Load the dataset again."

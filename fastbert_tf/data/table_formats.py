@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import codecs
 import json
-import pathlib
+import os
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-FORMATS = ("tsv", "csv", "jsonl")
-COLUMNS = ("label", "text_a", "text_b")
+from .sources import COLUMNS
+
 _DELIMITERS = {"tsv": "\t", "csv": ","}
 # One CSV field and what ends it. The csv module is not used because its limit
 # on the length of a field can only be raised for the whole process.
@@ -35,20 +35,9 @@ class RowError(ValueError):
     """What is wrong with one record; the reader adds file and line."""
 
 
-def format_of(path: pathlib.Path, format: str | None) -> str:
-    """The given format, or the one that the extension names."""
-    name = path.suffix[1:].lower() if format is None else format
-    if name not in FORMATS:
-        raise ValueError(
-            f"{path}: `format` must be one of {FORMATS}. Received: "
-            f"{name!r}. Rename the file or pass `format`."
-        )
-    return name
-
-
-def records(path: pathlib.Path, format: str) -> Iterator[Record]:
+def records(path: str | os.PathLike[str], format: str) -> Iterator[Record]:
     """Reads the records of a file one after another, the header too."""
-    with path.open("rb") as file:
+    with open(path, "rb") as file:
         first, start, pending, is_open = 1, 0, [], False
         for line, data in enumerate(file, start=1):
             pending.append(data)

@@ -1,19 +1,21 @@
-"""Labelled texts from TSV, CSV and JSONL files, row by row, checked.
+"""`TableReader`: labelled texts from tables, row by row, checked.
 
 The columns are `label`, `text_a` and, for pairs, `text_b`, in any order;
-other columns are ignored. TSV and CSV need a header.
+other columns are ignored. TSV and CSV need a header. TSV, CSV and JSONL may
+be gzip (`.tsv.gz`); Parquet needs the extra `parquet`.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import pathlib
 import re
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 from . import table_formats
+from .bad_rows import BadRows
+from .sources import format_of, unpacked
 from .table_formats import Record, RowError
 
 _INTEGER = re.compile(r"-?[0-9]+")
@@ -43,14 +45,17 @@ class TableReader:
 
     Args:
         path: the file.
-        format: "tsv", "csv" or "jsonl"; by default what the extension says.
+        format: "tsv", "csv", "jsonl" or "parquet"; by default what the
+            extension says.
         labelled: bool. Whether a `label` is needed; otherwise it is ignored.
         pairs: bool, optional. Whether `text_b` is needed or refused; by
             default the header (in JSONL the first row) decides.
 
     Raises:
         FileNotFoundError: there is no file.
-        ValueError: the format is not known.
+        ModuleNotFoundError: Parquet needs pyarrow, which is not installed.
+        ValueError: the format is not known, the file is of another kind than
+            its name says, or not whole.
     """
 
     def __init__(
@@ -66,10 +71,18 @@ class TableReader:
         self._header = ()
         if not self.path.is_file():
             raise FileNotFoundError(
-                f"No table at {self.path}. Expected a TSV, CSV or JSONL "
-                "file. Check the path."
+                f"No table at {self.path}. Expected a TSV, CSV, JSONL or "
+                "Parquet file. Check the path."
             )
-        self.format = table_formats.format_of(self.path, format)
+        format = format_of(self.path, format)
+        self._source = unpacked(self.path, format)
+        # Parquet is unpacked to JSON lines, a row a line.
+        self.format = "jsonl" if format == "parquet" else format
+
+    @property
+    def source(self) -> str:
+        """The path whose bytes are read: the file, or it unpacked."""
+        return self._source.name
 
     def rows(
         self,
@@ -88,7 +101,7 @@ class TableReader:
             ValueError: naming file and line, at the first row (beyond
                 `max_bad_rows`) that cannot be read, or when there is no row.
         """
-        bad_rows = _BadRows(self.path, max_bad_rows, bad_rows_path)
+        bad_rows = BadRows(self.path, max_bad_rows, bad_rows_path)
         num_rows = 0
         with bad_rows:
             for record in self._body():
@@ -127,7 +140,7 @@ class TableReader:
         )
 
     def _body(self) -> Iterator[Record]:
-        body = table_formats.records(self.path, self.format)
+        body = table_formats.records(self.source, self.format)
         if self.format == "jsonl":
             yield from body
             return
@@ -217,51 +230,3 @@ def sort_labels(labels: Iterable[str], path: str | os.PathLike) -> list[str]:
             "Number the classes from 0 without gaps, or name them."
         )
     return names
-
-
-class _BadRows:
-    """Counts bad rows and writes them aside, up to a limit."""
-
-    def __init__(
-        self,
-        table: pathlib.Path,
-        limit: int,
-        path: str | os.PathLike | None,
-    ) -> None:
-        if limit < 0 or (limit and path is None):
-            raise ValueError(
-                "`max_bad_rows` must not be negative and needs a "
-                f"`bad_rows_path`. Received: max_bad_rows={limit}, "
-                f"bad_rows_path={path}. Pass both or none."
-            )
-        if path and os.path.exists(path) and os.path.samefile(path, table):
-            raise ValueError(
-                "`bad_rows_path` must not be the table itself. Received: "
-                f"bad_rows_path={path}. Choose another file."
-            )
-        self._table = table
-        self._limit = limit
-        self._path = path
-        self._count = 0
-        self._file = None
-
-    def __enter__(self) -> Self:
-        if self._limit:
-            self._file = open(self._path, "w", encoding="utf-8")
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if self._file is not None:
-            self._file.close()
-
-    def add(self, record: Record, reason: str) -> None:
-        self._count += 1
-        if self._count > self._limit:
-            allowed = f" after {self._limit} others" if self._limit else ""
-            raise ValueError(
-                f"{self._table}, line {record.line}: {reason} (bad row"
-                f"{allowed}; `max_bad_rows` sets rows aside.)"
-            )
-        content = record.data.decode("utf-8", "replace").rstrip("\r\n")
-        entry = {"line": record.line, "reason": reason, "content": content}
-        self._file.write(json.dumps(entry, ensure_ascii=False) + "\n")

@@ -152,13 +152,17 @@ def test_a_text_a_line_goes_from_stdin_to_stdout(
     assert f"{len(TEXTS)} rows" in progress
 
 
-def test_lines_that_are_not_utf8_are_answered(
+def test_lines_that_are_not_utf8_are_bad_rows(
     folder: pathlib.Path, tmp_path: pathlib.Path
 ) -> None:
     (tmp_path / "texts").write_bytes(b"good \xff\xfe\ndull\n")
-    output = tmp_path / "answers.jsonl"
-    assert not run(folder, input_path=tmp_path / "texts", output_path=output)
-    assert [r["label"] in LABELS for r in read(output)] == [True, True]
+    output, aside = tmp_path / "answers.jsonl", tmp_path / "bad.jsonl"
+    given = {"input_path": tmp_path / "texts", "output_path": output}
+    assert run(folder, **given) == 1
+    assert not output.exists()
+    assert not run(folder, **given, max_bad_rows=1, bad_rows_path=aside)
+    assert len(read(output)) == 1
+    assert [row["line"] for row in read(aside)] == [1]
 
 
 BAD_TABLE = "text_a\tother\ngood\t1\nbad\ndull\t2\n"
