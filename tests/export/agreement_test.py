@@ -15,6 +15,7 @@ import tensorflow as tf
 from fastbert_tf import FastBertClassifier, TextPreprocessor, simulate_exits
 from fastbert_tf.export import (
     export_segments,
+    load_classifier,
     load_preprocessor,
     load_segments,
 )
@@ -28,7 +29,7 @@ from ..segments.driver_test import settled
 from ..tiny_models import random_model
 from .beam.conftest import read
 from .conftest import LABELS
-from .server.conftest import live, load, make_service
+from .server.conftest import live, make_service
 
 SPEEDS = [0.0, 0.1, 0.5, 0.8]
 ROWS_A_CALL = 50
@@ -165,7 +166,9 @@ def way(
         yield of_openvino(model, bundle, rows.texts)
     elif request.param == "http":
         with live(
-            make_service(load(bundle), Limits(), TextClassifier.engine)
+            make_service(
+                load_classifier(bundle), Limits(), TextClassifier.engine
+            )
         ) as address:
             yield of_server(address, rows.texts)
     elif request.param == "serving":

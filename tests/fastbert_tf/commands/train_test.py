@@ -127,7 +127,7 @@ def test_tensorboard_finds_events(trained: pathlib.Path) -> None:
         ({"warmup": 2}, "`warmup` must be a share"),
         ({"temperature": 0}, "`temperature` must be positive"),
         ({"seq_length": 10}, "Rows must be 1 to 9 tokens long"),
-        ({"tensorboard": True}, "`--tensorboard` needs a folder"),
+        ({"tensorboard": True}, "`tensorboard` needs a folder"),
     ],
 )
 def test_a_mistake_is_told_and_nothing_written(
