@@ -1,5 +1,7 @@
 """The exported bundle: every segment in a folder of its own."""
 
+from typing import Any
+
 from .bundle.bundle import (
     Bundle,
     load_classifier,
@@ -19,3 +21,18 @@ __all__ = [
     "load_segments",
     "read_manifest",
 ]
+
+_GONE = {
+    "Layout": "plan=, format= and serving=",
+    "Usage": "speed= and pairs=",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Names of 0.1 that are gone, told with what they have become."""
+    if name in _GONE:
+        raise ImportError(
+            f"`export.{name}` is gone. Pass {_GONE[name]} to "
+            "`export_segments` instead."
+        )
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastbert_tf import FastBertClassifier, TextPreprocessor
+from fastbert_tf import FastBertClassifier, TextPreprocessor, export
 from fastbert_tf.export import (
     export_segments,
     load_segments,
@@ -165,3 +165,20 @@ def test_weights_that_are_not_finite_are_not_written(
     with pytest.raises(ValueError, match="'block_0/intermediate/bias' of"):
         export_segments(model, tmp_path / "bundle", preprocessor)
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["Usage", "Layout"])
+def test_option_classes_of_old_releases_are_told_with_what_they_became(
+    name: str,
+) -> None:
+    with pytest.raises(ImportError, match="Pass .* to `export_segments`"):
+        getattr(export, name)
+    assert not hasattr(export, "nothing")
+
+
+def test_their_arguments_are_told_too(
+    model: Model, preprocessor: TextPreprocessor, tmp_path: pathlib.Path
+) -> None:
+    with pytest.raises(TypeError, match="speed=, pairs=.*Received: usage"):
+        export_segments(model, tmp_path / "b", preprocessor, usage=0.5)
+    assert not list(tmp_path.iterdir())
