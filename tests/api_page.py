@@ -38,17 +38,13 @@ _ITEM = re.compile(r"([\w*][\w*, ]*?(?: \([^)]*\))?): (.*)")
 
 def public_packages() -> list[Any]:
     """The packages with public names, each behind the one it belongs to."""
-    links = ("fastbert_tf/segments", "fastbert_tf/export")
     found = []
-    for path in sorted(_TOP.glob("*/**/__init__.py")):
-        parts = path.parent.relative_to(_TOP).parts
-        if parts[0] == "tests" or "/".join(parts[:2]) in links:
-            continue
-        if "__all__" in path.read_text(encoding="utf-8"):
-            is_root = parts[0] == "fastbert_tf"
-            found.append(
-                ".".join(parts if is_root else ("fastbert_tf", *parts))
-            )
+    for package in PACKAGES:
+        root = _TOP / package.rpartition(".")[2]
+        for path in sorted(root.glob("**/__init__.py")):
+            inside = path.parent.relative_to(root).parts
+            if "__all__" in path.read_text(encoding="utf-8"):
+                found.append(".".join((package, *inside)))
     order = [
         name
         for package in PACKAGES
