@@ -1,4 +1,9 @@
-"""Length buckets: each row is padded to the bucket of its own length."""
+"""Length buckets: each row is padded to the bucket of its own length.
+
+There is one ladder of lengths. Where every length costs a part of a graph,
+some of its rungs are left out (`few_buckets`), as they are in training
+(`fastbert_tf/data/dataset.py`), where it costs a compilation on a GPU.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +15,7 @@ from fastbert_tf import INPUT_NAMES
 
 # Shorter steps pad less, but leave fewer rows of a length to run together.
 _STEPS = ((128, 8), (256, 16), (1 << 30, 32))
+_SHORTEST = 16  # Of the doubling rungs.
 
 
 def bucket_lengths(lengths: np.ndarray, longest: int) -> np.ndarray:
@@ -40,6 +46,18 @@ def all_buckets(longest: int, num_positions: int) -> list[int]:
     """
     lengths = np.arange(1, longest + 1)
     return np.unique(bucket_lengths(lengths, num_positions)).tolist()
+
+
+def few_buckets(longest: int) -> list[int]:
+    """The doubling rungs of the ladder under `longest`, and it.
+
+    Args:
+        longest: int, the positions the model has.
+    """
+    lengths = [_SHORTEST]
+    while lengths[-1] < longest:
+        lengths.append(2 * lengths[-1])
+    return [*lengths[:-1], longest]
 
 
 def row_lengths(padding_mask: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from fastbert_tf import INPUT_NAMES, ExitRule
 
+from .buckets import few_buckets
 from .compaction import Compaction
 from .row_state import RowState
 from .segment import Segment
@@ -92,6 +93,25 @@ class CostTable:
         blocks = (self.advance_seconds(i, length, rows) for i in range(last))
         return sum(blocks) + self.run_seconds(last, length, rows)
 
+    def line(self, segment: int, length: float) -> tuple[float, float]:
+        """Seconds of a run with its exit as a line over the rows.
+
+        Args:
+            segment: int.
+            length: float, positions.
+
+        Returns:
+            Seconds of no rows and seconds a row, through the smallest and the
+            largest batch size; neither is negative.
+        """
+        few, many = self.batch_sizes[0], self.batch_sizes[-1]
+        low = self.run_seconds(segment, length, few)
+        high = self.run_seconds(segment, length, many)
+        per_row = high / many
+        if many > few:
+            per_row = max(high - low, 0.0) / (many - few)
+        return max(low - per_row * few, 0.0), per_row
+
     def _interpolated(
         self, seconds: np.ndarray, length: float, rows: float
     ) -> float:
@@ -106,7 +126,7 @@ class CostTable:
 
 def measure_costs(
     segments: Sequence[Segment],
-    lengths: Sequence[int] = (16, 32, 64, 128),
+    lengths: Sequence[int] = few_buckets(128),
     batch_sizes: Sequence[int] = (1, 8, 32),
     num_rounds: int = 5,
 ) -> CostTable:

@@ -33,6 +33,15 @@ class Timing:
         return statistics.median(slow / fast for slow, fast in rounds)
 
 
+def timed(
+    run: Callable[[], Any], clock: Callable[[], float] = time.perf_counter
+) -> float:
+    """Seconds that `run` takes; it returns once results are on the host."""
+    start = clock()
+    run()
+    return clock() - start
+
+
 def time_in_turn(
     variants: Mapping[str, Callable[[], Any]],
     num_rounds: int = 5,
@@ -59,7 +68,5 @@ def time_in_turn(
     seconds = {name: [] for name in variants}
     for _ in range(num_rounds):
         for name, run in variants.items():
-            start = clock()
-            run()
-            seconds[name].append(clock() - start)
+            seconds[name].append(timed(run, clock))
     return Timing(seconds)

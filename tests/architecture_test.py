@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from fastbert_tf.commands import shared_flags
+
 ROOT = pathlib.Path(__file__).parent.parent
 PACKAGES = ("fastbert_tf", "segments", "export")
 LOWER = {  # Packages that each may import.
@@ -110,7 +112,8 @@ def test_commands_are_imported_by_nothing(path: pathlib.Path) -> None:
         parts = name.split(".")
         if parts[0] == "fastbert_tf" and "commands" in parts:
             assert "commands" in path.parts
-            assert parts[parts.index("commands") + 1] == "launch"
+            shared = parts[parts.index("commands") + 1]
+            assert shared in ("launch", "shared_flags")
 
 
 @each_source
@@ -216,9 +219,10 @@ def test_packages_take_public_names_of_each_other(path: pathlib.Path) -> None:
         for package in PUBLIC
         for name in package.__all__
     }
-    # The packages themselves, and what every command begins with.
+    # The packages themselves, and what commands share.
     public |= {package.__name__ for package in PUBLIC}
     public.add("fastbert_tf.commands.launch.launch")
+    public |= {f"{shared_flags.__name__}.{x}" for x in vars(shared_flags)}
     others = {x for x, _ in imports(path) if package_of(x) not in (None, own)}
     assert others <= public
 

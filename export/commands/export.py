@@ -15,6 +15,11 @@ from collections.abc import Sequence
 from absl import app, flags
 
 from fastbert_tf.commands.launch import launch
+from fastbert_tf.commands.shared_flags import (
+    define_precision,
+    define_speed,
+    define_text,
+)
 from fastbert_tf.segments.backends import PRECISIONS
 
 from ..bundle.layout import FORMATS, SAVED_MODEL
@@ -24,18 +29,11 @@ from ..exporting import check_bundle_path, export_folder
 
 def define_flags(values: flags.FlagValues) -> None:
     """Adds the flags of this command; not done by importing it."""
-    for name, help_ in (
-        ("model_dir", "Folder that training wrote."),
-        ("bundle_dir", "Folder to write; a bundle there is replaced."),
-    ):
-        flags.DEFINE_string(name, None, help_, values, required=True)
-    flags.DEFINE_enum(
-        "precision",
-        "float32",
-        PRECISIONS,
-        "Of weights and hidden states; bfloat16 takes half the room.",
-        values,
+    define_text("model_dir", values, required=True)
+    define_text(
+        "bundle_dir", values, "One that is there is replaced.", required=True
     )
+    define_precision(values, PRECISIONS, "bfloat16 takes half the room.")
     flags.DEFINE_enum(
         "format",
         SAVED_MODEL,
@@ -44,14 +42,7 @@ def define_flags(values: flags.FlagValues) -> None:
         "'.[openvino]').",
         values,
     )
-    flags.DEFINE_float(
-        "speed",
-        Usage.speed,
-        "For callers who name none.",
-        lower_bound=0.0,
-        upper_bound=1.0,
-        flag_values=values,
-    )
+    define_speed(values, "For callers who name none.", Usage.speed)
     flags.DEFINE_list(
         "exits",
         [],

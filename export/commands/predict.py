@@ -24,6 +24,13 @@ from absl import app, flags
 
 from fastbert_tf import check_speed
 from fastbert_tf.commands.launch import launch
+from fastbert_tf.commands.shared_flags import (
+    define_batch_size,
+    define_precision,
+    define_rows,
+    define_speed,
+    define_text,
+)
 from fastbert_tf.data import read_texts
 from fastbert_tf.files import check_output_file, replaced_file
 from fastbert_tf.segments import TextAnswer, TextClassifier
@@ -35,50 +42,28 @@ from ..bundle.bundle import check_is_bundle, load_classifier
 def define_flags(values: flags.FlagValues) -> None:
     """Adds the flags of this command; not done by importing it."""
 
-    def text(name: str, default: str | None, help_: str) -> None:
-        flags.DEFINE_string(name, default, help_, values)
-
-    text("model_dir", None, "Folder that training wrote.")
-    text("bundle_dir", None, "Folder that fastbert-export wrote, instead.")
+    define_text("model_dir", values)
+    define_text("bundle_dir", values)
     flags.mark_flags_as_mutual_exclusive(
         ["model_dir", "bundle_dir"], required=True, flag_values=values
     )
-    text(
+    define_text(
         "input_path",
-        "-",
+        values,
         "TSV, CSV, JSONL (also with .gz) or Parquet with `text_a` and, for "
         "pairs, `text_b`; .txt, no extension, and - for stdin: a text a line.",
+        default="-",
     )
-    text("output_path", "-", "JSONL file to write; - for stdout.")
-    text("bad_rows_path", None, "File for the rows stepped over.")
-    flags.DEFINE_float(
-        "speed",
-        None,
-        "Leave when the uncertainty is under it; 0 never. Default: 0.5, or "
-        "what the bundle says.",
-        flag_values=values,
-    )
-    flags.DEFINE_enum(
-        "precision",
-        None,
-        PRECISIONS,
-        "What the segments compute in. Default: float32; a bundle has one.",
+    define_text("output_path", values, "JSONL; - for stdout.", default="-")
+    define_speed(values, "Default: 0.5, or what the bundle says.")
+    define_precision(
         values,
+        PRECISIONS,
+        "Default: float32; a bundle has one.",
+        default=None,
     )
-    flags.DEFINE_integer(
-        "batch_size",
-        32,
-        "Rows run together.",
-        lower_bound=1,
-        flag_values=values,
-    )
-    flags.DEFINE_integer(
-        "max_bad_rows",
-        0,
-        "Malformed rows to step over.",
-        lower_bound=0,
-        flag_values=values,
-    )
+    define_rows(values)
+    define_batch_size(values)
 
 
 def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
@@ -116,14 +101,16 @@ def _model(values: flags.FlagValues) -> TextClassifier:
             "trained model. Check --model_dir."
         )
     return TextClassifier.from_pretrained(
-        values.model_dir, values.precision, max_batch_size=values.batch_size
+        values.model_dir, values.precision, max_batch_size=values.max_batch_size
     )
 
 
 def _bundle(values: flags.FlagValues) -> TextClassifier:
     check_is_bundle(values.bundle_dir)
     return load_classifier(
-        values.bundle_dir, values.precision, max_batch_size=values.batch_size
+        values.bundle_dir,
+        values.precision,
+        max_batch_size=values.max_batch_size,
     )
 
 

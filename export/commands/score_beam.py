@@ -21,38 +21,38 @@ from collections.abc import Sequence
 from absl import app, flags
 
 from fastbert_tf.commands.launch import launch
+from fastbert_tf.commands.shared_flags import (
+    define_batch_size,
+    define_count,
+    define_speed,
+    define_text,
+)
 
 from .. import beam
 
 
 def define_flags(values: flags.FlagValues) -> None:
     """Adds the flags of this command; not done by importing it."""
-    for name, help_ in (
-        ("bundle_dir", "Folder that fastbert-export wrote, on every worker."),
+    for name, more in (
+        ("bundle_dir", "On every worker."),
         ("input_path", "File, or pattern of files."),
-        ("output_path", "Folder to write; answers there are replaced."),
+        ("output_path", "A folder; answers there are replaced."),
     ):
-        flags.DEFINE_string(name, None, help_, values, required=True)
+        define_text(name, values, more, required=True)
     formats = ["jsonl", "parquet"]
     flags.DEFINE_enum(
         "output_format", formats[0], formats, "Of the answers.", values
     )
-    flags.DEFINE_float(
-        "speed",
-        None,
-        "Leave when the uncertainty is under it; 0 never. Default: what the "
-        "bundle says.",
+    define_speed(values, "Default: what the bundle says.")
+    flags.DEFINE_integer(
+        "num_shards",
+        0,
+        "Files to write; 0: as the runner likes.",
+        lower_bound=0,
         flag_values=values,
     )
-    for name, default, lowest, help_ in (
-        ("max_batch_size", 32, 1, "Rows run together."),
-        ("num_shards", 0, 0, "Files to write; 0: as the runner likes."),
-        ("max_bad_rows", 0, 0, "Malformed rows to set aside in each file."),
-    ):
-        flags.DEFINE_integer(
-            name, default, help_, lower_bound=lowest, flag_values=values
-        )
-    flags.DEFINE_alias("batch_size", "max_batch_size", values)
+    define_count("max_bad_rows", values, 0)
+    define_batch_size(values)
 
 
 def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:

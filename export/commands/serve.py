@@ -23,6 +23,11 @@ from collections.abc import Sequence
 from absl import app, flags
 
 from fastbert_tf.commands.launch import launch
+from fastbert_tf.commands.shared_flags import (
+    define_batch_size,
+    define_deadline,
+    define_text,
+)
 
 from .. import server
 
@@ -35,10 +40,7 @@ def define_flags(values: flags.FlagValues) -> None:
     def number(name: str, default: int | None, help_: str) -> None:
         flags.DEFINE_integer(name, default, help_, 1, flag_values=values)
 
-    flags.DEFINE_string(
-        "bundle_dir", None, "Folder that fastbert-export wrote.", values
-    )
-    flags.mark_flag_as_required("bundle_dir", values)
+    define_text("bundle_dir", values, required=True)
     flags.DEFINE_integer(
         "port", 8000, "To listen at; 0 for any that is free.", 0, 65535, values
     )
@@ -46,13 +48,13 @@ def define_flags(values: flags.FlagValues) -> None:
         "host", "127.0.0.1", "Address to listen at; 0.0.0.0 for all.", values
     )
     flags.DEFINE_string("model_name", "fastbert", "In the paths.", values)
-    number("max_batch_size", 32, "Rows run together.")
+    define_batch_size(values)
     number(
         "max_enqueued_rows",
         _DEFAULTS.max_enqueued_rows,
         "Rows inside at once; requests above them get 503.",
     )
-    number("deadline_millis", None, "For requests that name none.")
+    define_deadline(values, "For requests that name none.")
     number("max_body_bytes", _DEFAULTS.max_body_bytes, "Of one request.")
     number("max_connections", _DEFAULTS.max_connections, "Open at once.")
     number(

@@ -1,7 +1,7 @@
 """How good is a trained FastBERT at each speed, and what does it cost?
 
     fastbert-evaluate --model_dir=model/ --test_path=test.tsv \\
-        --speeds=0,0.1,0.5,0.8 --output=report.jsonl --plot=curve.png
+        --speeds=0,0.1,0.5,0.8 --output_path=report.jsonl --plot_path=curve.png
 
 The model runs once over the file; every speed is worked out from that. The
 first table has full depth (all blocks, no student asked) and a line a speed:
@@ -11,7 +11,7 @@ at the model's sequence length), and the examples answered by each segment.
 The second has each exit used alone, as a shallower model of the same weights,
 and its mean uncertainty. Compare accuracies at equal FLOPs, not equal speed.
 
-`--output` gets the same as JSON lines: one a speed, then one an exit.
+`--output_path` gets the same as JSON lines: one a speed, then one an exit.
 """
 
 from collections.abc import Sequence
@@ -34,39 +34,29 @@ from ..model import FastBertClassifier
 from ..speed import check_speed
 from ..text.preprocessor import TextPreprocessor
 from .launch import launch
+from .shared_flags import (
+    define_batch_size,
+    define_old_name,
+    define_rows,
+    define_text,
+    meaning,
+)
 
 
 def define_flags(values: flags.FlagValues) -> None:
     """Adds the flags of this command; not done by importing it."""
 
-    def text(
-        name: str, default: str | None, help_: str, **kwargs: bool
-    ) -> None:
-        flags.DEFINE_string(name, default, help_, values, **kwargs)
-
-    text("model_dir", None, "Folder that training wrote.", required=True)
-    text(
-        "test_path",
-        None,
-        "TSV, CSV or JSONL with `label`, `text_a` and, for pairs, `text_b`.",
-        required=True,
+    define_text("model_dir", values, required=True)
+    define_text("test_path", values, required=True)
+    define_text("output_path", values, "JSON lines.")
+    flags.DEFINE_string(
+        "plot_path", None, "PNG of the trade-off curve to write.", values
     )
-    text("output", None, "JSON lines file to write.")
-    text("plot", None, "PNG of the trade-off curve to write.")
-    flags.DEFINE_list(
-        "speeds", "0,0.1,0.5,0.8", "Speeds in [0, 1], by commas.", values
-    )
-    text("bad_rows_path", None, "File for the rows stepped over.")
-    flags.DEFINE_integer(
-        "max_bad_rows",
-        0,
-        "Malformed rows to step over.",
-        lower_bound=0,
-        flag_values=values,
-    )
-    flags.DEFINE_integer(
-        "batch_size", 32, "Rows a step.", lower_bound=1, flag_values=values
-    )
+    flags.DEFINE_list("speeds", "0,0.1,0.5,0.8", meaning("speeds"), values)
+    define_rows(values)
+    define_batch_size(values)
+    define_old_name("output", "output_path", values)
+    define_old_name("plot", "plot_path", values)
 
 
 def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
@@ -81,10 +71,10 @@ def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
     print(f"{values.test_path}: {len(trace.lengths):,} examples\n")
     print(report_table([by_exit[-1], *by_speed]), end="\n\n")
     print(report_table(by_exit, {"mean uncertainty": uncertainty}))
-    if values.output:
-        write_json_lines(values.output, [*by_speed, *by_exit])
-    if values.plot:
-        plot_trade_off(values.plot, by_speed, by_exit)
+    if values.output_path:
+        write_json_lines(values.output_path, [*by_speed, *by_exit])
+    if values.plot_path:
+        plot_trade_off(values.plot_path, by_speed, by_exit)
 
 
 def parse_speeds(texts: Sequence[str]) -> list[float]:
@@ -108,10 +98,10 @@ def parse_speeds(texts: Sequence[str]) -> list[float]:
 
 
 def _check_outputs(values: flags.FlagValues) -> None:
-    for path in (values.output, values.plot):
+    for path in (values.output_path, values.plot_path):
         if path:
             check_output_file(path)
-    if values.plot:
+    if values.plot_path:
         check_can_plot()
 
 
@@ -126,7 +116,7 @@ def _run_model(
     dataset = load_dataset(
         values.test_path,
         preprocessor,
-        values.batch_size,
+        values.max_batch_size,
         labels=manifest.labels or numbers,
         pairs=manifest.pairs,
         max_bad_rows=values.max_bad_rows,

@@ -29,6 +29,7 @@ from ..training.strategies import (
 )
 from ..training.tables import POLICIES, train_tables
 from .launch import launch
+from .shared_flags import define_count, define_precision, define_rows
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -55,7 +56,7 @@ def _define_path_flags(values: flags.FlagValues) -> None:
     text(
         "train_path",
         None,
-        "TSV, CSV or JSONL with `label`, `text_a` and, for pairs, `text_b`.",
+        "As --test_path of fastbert-evaluate, to learn from.",
         required=True,
     )
     text(
@@ -72,7 +73,7 @@ def _define_path_flags(values: flags.FlagValues) -> None:
     )
     text("output_model_path", None, "Folder to write.", required=True)
     text("training_log_dir", None, "Folder for stage1.csv and stage2.csv.")
-    text("bad_rows_path", None, "File for rows of --train_path stepped over.")
+    define_rows(values)
     flags.DEFINE_bool(
         "do_lower_case",
         None,
@@ -97,18 +98,18 @@ def _define_training_flags(values: flags.FlagValues) -> None:
     def number(name: str, default: float, help_: str) -> None:
         flags.DEFINE_float(name, default, help_, flag_values=values)
 
-    count("epochs_num", 3, 0, "Epochs of stage 1.")
-    count("distill_epochs_num", 5, 0, "Epochs of stage 2.")
-    count("batch_size", 32, 1, "Rows a step.")
+    define_count("epochs_num", values, 3)
+    define_count("distill_epochs_num", values, 5)
+    count("batch_size", 32, 1, "Rows of a training step.")
     count("seq_length", 128, 3, "Longest row, in tokens.")
-    count(
+    define_count(
         "num_layers",
+        values,
         None,
         1,
-        "Blocks to stack a shallower checkpoint to; a multiple of its own.",
+        "A multiple of the checkpoint's, which are stacked. Default: as many.",
     )
-    count("max_bad_rows", 0, 0, "Malformed training rows to step over.")
-    count("seed", 7, 0, "Of fresh weights, dropout and shuffling.")
+    define_count("seed", values, 7)
     number("learning_rate", 2e-5, "Peak of stage 1.")
     number("distill_learning_rate", 2e-4, "Peak of stage 2.")
     number("warmup", 0.1, "Share of the steps warming up.")
@@ -121,12 +122,8 @@ def _define_training_flags(values: flags.FlagValues) -> None:
         "equation 5; cross_entropy: on the labels.",
         values,
     )
-    flags.DEFINE_enum(
-        "precision",
-        "float32",
-        list(POLICIES),
-        "bfloat16 computes in it and keeps float32 weights.",
-        values,
+    define_precision(
+        values, list(POLICIES), "The weights stay float32 in training."
     )
     flags.DEFINE_enum(
         "strategy",

@@ -119,7 +119,7 @@ class TextPreprocessor(tf.Module):
         What is not given is taken from the folder's `fastbert.json`, then
         from its `tokenizer.json` and `tokenizer_config.json`, then from
         `DEFAULTS`. The table of code points is read from the folder where it
-        is present and built otherwise, which takes one or two seconds.
+        is present and built otherwise, which takes some seconds.
 
         Args:
             folder: a checkpoint folder with a `vocab.txt` or a

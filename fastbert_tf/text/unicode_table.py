@@ -13,6 +13,7 @@ The table is in two levels, because most pages of 256 code points look alike:
 from __future__ import annotations
 
 import dataclasses
+import functools
 import io
 import os
 import pathlib
@@ -142,44 +143,64 @@ def load_unicode_table(path: str | os.PathLike) -> UnicodeTable:
     return UnicodeTable(do_lower_case, **arrays)
 
 
+@functools.lru_cache(maxsize=2)
 def build_unicode_table(do_lower_case: bool) -> UnicodeTable:
-    """Asks Hugging Face's `tokenizers` about every code point (1-2 s)."""
+    """Asks Hugging Face's `tokenizers` about every code point, once a process.
+
+    That takes some seconds; the table of a saved model is read instead.
+    """
     kinds = np.zeros(NUM_CODE_POINTS, np.int32)
     sequences = {(): 0}  # kind 0 drops the code point
-    for point, entry in _ask_tokenizers(do_lower_case):
-        values = tuple(SELF if ord(c) == point else ord(c) for c in entry)
-        kinds[point] = sequences.setdefault(values, len(sequences))
+    for points, entries in _ask_tokenizers(do_lower_case):
+        if entries is None:
+            kinds[points] = sequences.setdefault((SELF,), len(sequences))
+            continue
+        for point, entry in zip(points, entries, strict=True):
+            values = tuple(SELF if ord(c) == point else ord(c) for c in entry)
+            kinds[point] = sequences.setdefault(values, len(sequences))
     pages, page_of = np.unique(
         kinds.reshape(-1, PAGE_SIZE), axis=0, return_inverse=True
     )
     lengths = [len(values) for values in sequences]
-    return UnicodeTable(
+    table = UnicodeTable(
         do_lower_case=do_lower_case,
         page_of=page_of.reshape(-1).astype(np.int32),
         kinds=pages,
         values=np.array([v for s in sequences for v in s], np.int32),
         row_splits=np.cumsum([0, *lengths], dtype=np.int32),
     )
+    for name in _FIELDS:
+        getattr(table, name).setflags(write=False)
+    return table
 
 
-def _ask_tokenizers(do_lower_case: bool) -> Iterator[tuple[int, str]]:
-    """Yields each code point with its words, joined by spaces."""
+def _ask_tokenizers(
+    do_lower_case: bool,
+) -> Iterator[tuple[list[int], list[str] | None]]:
+    """Yields code points with their words, each joined by spaces.
+
+    The words are None for points that all stay what they are, as nine blocks
+    of ten do.
+    """
     from tokenizers import normalizers, pre_tokenizers
 
     normalizer = normalizers.BertNormalizer(lowercase=do_lower_case)
     pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     separator = chr(_SEPARATOR)
-    yield _SEPARATOR, separator
+    yield [_SEPARATOR], [separator]
     for start in range(0, NUM_CODE_POINTS, _BLOCK_SIZE):
         points = [
             point
             for point in range(start, start + _BLOCK_SIZE)
             if point not in _SURROGATES and point != _SEPARATOR
         ]
-        text = "".join(separator + chr(point) for point in points) + separator
+        text = separator + separator.join(map(chr, points)) + separator
         pieces = pre_tokenizer.pre_tokenize_str(normalizer.normalize_str(text))
         joined = " ".join(piece for piece, _ in pieces)
-        yield from zip(points, joined.split(separator)[1:-1], strict=True)
+        if joined == text:
+            yield points, None
+        else:
+            yield points, joined.split(separator)[1:-1]
 
 
 def _check_table(table: UnicodeTable) -> None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
-import statistics
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from ..buckets import cut
 from ..pooled_driver import PooledDriver
+from ..timing import time_in_turn
 from .workload import Setting, Workload
 
 _MIB = 1 << 20
@@ -57,29 +57,29 @@ def run_endurance(
         counts: ints, numbers of rows.
         num_rounds: int, after one that does not count.
     """
-    seconds = {count: [] for count in counts}
     memory = {count: [] for count in counts}
-    for i in range(num_rounds + 1):
-        for count in counts:
-            inputs, speed = _repeated(workload, setting, count)
-            start = time.perf_counter()
-            driver.predict(inputs, speed)
-            if i:
-                seconds[count].append(time.perf_counter() - start)
-                memory[count].append(resident_bytes() / _MIB)
+
+    given = {count: _repeated(workload, setting, count) for count in counts}
+
+    def run(count: int) -> None:
+        driver.predict(*given[count])
+        memory[count].append(resident_bytes() / _MIB)
+
+    runs = {count: functools.partial(run, count) for count in counts}
+    timing = time_in_turn(runs, num_rounds)
     traces = [
         segment.function.experimental_get_tracing_count()
         for segment in driver.segments
     ]
     for count in counts:
-        median = statistics.median(seconds[count])
+        median = timing.median(count)
         yield EnduranceRecord(
             workload.name,
             setting.name,
             count,
             median,
             1e6 * median / count,
-            memory[count],
+            memory[count][1:],  # The first run does not count.
             max(traces),
         )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from ..buckets import cut
 from ..text_classifier import AnyDriver
+from ..timing import time_in_turn
 from .http_model import HttpModel
 from .loadgen import LoadgenSettings, run_loadgen
 from .loadgen_systems import Predict
@@ -135,9 +135,9 @@ def _run(
         workload.num_rows,
         LoadgenSettings(
             target_qps=rate * asked.share,
-            min_duration_ms=options.loadgen_ms,
+            min_duration_ms=options.loadgen_millis,
             max_batch_size=options.batch_size,
-            target_latency_ms=options.deadline_ms,
+            target_latency_ms=options.deadline_millis,
             num_threads=asked.num_threads,
         ),
     )
@@ -175,7 +175,6 @@ def _labels_over_http(
 def _rate(driver: AnyDriver, workload: Workload, speeds: np.ndarray) -> float:
     """Rows a second of all rows at once, the second time."""
     rows = np.arange(workload.num_rows)
-    _labels(driver, workload, speeds, rows)
-    start = time.perf_counter()
-    _labels(driver, workload, speeds, rows)
-    return workload.num_rows / (time.perf_counter() - start)
+    run = functools.partial(_labels, driver, workload, speeds, rows)
+    timing = time_in_turn({"all": run}, num_rounds=1)
+    return workload.num_rows / timing.median("all")

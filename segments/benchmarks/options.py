@@ -33,10 +33,10 @@ class BenchmarkOptions:
             with so many threads.
         loads: tuple of float, arrivals a second as multiples of what full
             depth answers at most, for `server`.
-        deadline_ms: float, from the intended arrival; LoadGen's bound.
+        deadline_millis: float, from the intended arrival; LoadGen's bound.
         num_arrivals: int, rows of a run of `server`; they repeat the
             workload's.
-        loadgen_ms: int, of each run of LoadGen; MLPerf asks for 600,000.
+        loadgen_millis: int, of each run of LoadGen; MLPerf asks for 600,000.
         peers: tuple of str, of `PEERS`, other runtimes at full depth.
         urls: tuple of str, models of servers that run.
         keras: bool, also `keras.Model.predict`, in `offline`.
@@ -62,9 +62,9 @@ class BenchmarkOptions:
     lengths: tuple[int, ...] = (32, 64)
     official_threads: tuple[int, ...] = ()
     loads: tuple[float, ...] = (0.5, 1.0, 2.0)
-    deadline_ms: float = 200.0
+    deadline_millis: float = 200.0
     num_arrivals: int = 500
-    loadgen_ms: int = 10_000
+    loadgen_millis: int = 10_000
     peers: tuple[str, ...] = ()
     urls: tuple[str, ...] = ()
     keras: bool = False

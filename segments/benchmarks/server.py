@@ -16,6 +16,7 @@ from fastbert_tf import ExitResult
 from ..backends.building import build_static
 from ..buckets import cut
 from ..text_classifier import AnyDriver
+from ..timing import time_in_turn
 from .http_model import HttpModel
 from .open_loop import (
     OpenLoop,
@@ -39,7 +40,7 @@ class ServerRecord:
     """One variant under one load.
 
     Args:
-        workload, deadline_ms: of the run.
+        workload, deadline_millis: of the run.
         precision: str; None for a server, which has its own.
         variant: str, what answers.
         setting: str.
@@ -57,7 +58,7 @@ class ServerRecord:
 
     workload: str
     precision: str | None
-    deadline_ms: float
+    deadline_millis: float
     variant: str
     setting: str
     load: float
@@ -104,22 +105,22 @@ def run_server(
                 yield ServerRecord(
                     workload.name,
                     None if setting is None else options.precision,
-                    options.deadline_ms,
+                    options.deadline_millis,
                     variant,
                     name,
                     load,
                     rate,
                     options.num_arrivals,
                     *(getattr(setting, x, None) for x in _OF_SETTING),
-                    *_summary(arrivals, seconds, options.deadline_ms),
+                    *_summary(arrivals, seconds, options.deadline_millis),
                 )
 
 
 def _summary(
-    arrivals: np.ndarray, seconds: np.ndarray, deadline_ms: float
+    arrivals: np.ndarray, seconds: np.ndarray, deadline_millis: float
 ) -> tuple[float | None, ...]:
     """The fields of `ServerRecord` from `share_on_time` on."""
-    on_time = float(np.mean(1e3 * seconds <= deadline_ms))
+    on_time = float(np.mean(1e3 * seconds <= deadline_millis))
     is_answered = np.isfinite(seconds)
     unanswered = float(np.mean(~is_answered))
     if not is_answered.any():
@@ -144,12 +145,8 @@ def full_depth_capacity(workload: Workload, options: BenchmarkOptions) -> float:
         model.config.max_position_embeddings,
     )
     run = static_run(build_static(model, last, options.precision), batches)
-    seconds = []
-    for _ in range(4):
-        start = time.perf_counter()
-        run()
-        seconds.append(time.perf_counter() - start)
-    return workload.num_rows / float(np.median(seconds[1:]))
+    timing = time_in_turn({FULL_DEPTH.name: run}, num_rounds=3)
+    return workload.num_rows / timing.median(FULL_DEPTH.name)
 
 
 def _variants(
@@ -226,7 +223,7 @@ def _servers(
 def _open_loop(
     submit: Submit, workload: Workload, options: BenchmarkOptions
 ) -> Play:
-    seconds = options.deadline_ms / 1e3
+    seconds = options.deadline_millis / 1e3
     return OpenLoop(submit, workload.num_rows, seconds).play
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import time
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..backends.building import build_static
+from ..timing import timed
 from .options import BenchmarkOptions
 from .peers import build_peer
 from .variants import FULL_DEPTH, Batches, Builder, Inputs
@@ -119,7 +120,6 @@ def _times(
             run(inputs, int(rows[0]))
     for rows, inputs in batches:
         for name, run in runs.items():
-            start = time.perf_counter()
-            run(inputs, int(rows[0]))
-            seconds[name].append(time.perf_counter() - start)
+            call = functools.partial(run, inputs, int(rows[0]))
+            seconds[name].append(timed(call))
     return seconds

@@ -1,7 +1,7 @@
 """How fast is FastBERT here, beside the same network without early exit?
 
     fastbert-benchmark --scenario=offline --model_dir=model/ \\
-        --test_path=dev.tsv --mean_depths=1.5,3,6 --output=offline.jsonl
+        --test_path=dev.tsv --mean_depths=1.5,3,6 --output_path=offline.jsonl
     fastbert-benchmark --scenario=full_depth --shapes=32x128,1x32 \\
         --peers=all
 
@@ -19,8 +19,8 @@ given.
 Every variant but servers runs in this process, in turn with the others; the
 median counts. "time" and "FLOPs" are speed-ups over the same weights at full
 depth as one graph, in the same precision and the same batches; "ideal time" is
-what the segments alone would take. `--output` gets the environment and then a
-JSON line a row of the table.
+what the segments alone would take. `--output_path` gets the environment and
+then a JSON line a row of the table.
 """
 
 import dataclasses
@@ -31,6 +31,13 @@ from absl import app, flags
 
 from fastbert_tf import FastBertConfig
 from fastbert_tf.commands.launch import launch
+from fastbert_tf.commands.shared_flags import (
+    define_count,
+    define_deadline,
+    define_old_name,
+    define_text,
+    meaning,
+)
 from fastbert_tf.evaluation import format_table
 from fastbert_tf.files import check_output_file
 
@@ -55,9 +62,9 @@ _EXAMPLES = dict.fromkeys(
 
 
 _TEXTS = (
-    ("model_dir", None, "Folder that training wrote; random without it."),
-    ("test_path", None, "Labelled TSV, CSV or JSONL for --model_dir."),
-    ("output", None, "JSON lines file to write."),
+    ("model_dir", "Random weights without it."),
+    ("test_path", "With --model_dir."),
+    ("output_path", "JSON lines."),
 )
 _LISTS = (
     (
@@ -66,9 +73,13 @@ _LISTS = (
         f"Of {', '.join(_VARIANTS)}, by commas; those on openvino need "
         "'.[openvino]'.",
     ),
-    ("precisions", "float32", f"Of {', '.join(PRECISIONS)}."),
-    ("batch_sizes", "32", "Rows that run together."),
-    ("speeds", "", "Speeds in [0, 1]."),
+    (
+        "precisions",
+        "float32",
+        f"Values of --precision, by commas: {', '.join(PRECISIONS)}.",
+    ),
+    ("batch_sizes", "32", "Values of --max_batch_size, by commas."),
+    ("speeds", "", meaning("speeds")),
     ("mean_depths", "", "Blocks a row; the speed is looked for."),
     ("static_blocks", "", "Shallower networks of the same weights."),
     ("shapes", "32x128,1x128,1x32", "Rows x length, for full_depth."),
@@ -91,13 +102,19 @@ _COUNTS = (
     ("num_rows", 512, "Rows, at most."),
     ("num_rounds", 5, "Runs of each variant whose median counts."),
     ("num_arrivals", 500, "Rows that arrive, for server."),
-    ("loadgen_ms", 10_000, "Milliseconds of each LoadGen run, at least."),
-    ("num_layers", 12, "Blocks of random weights."),
-    ("hidden_size", 768, "Their width."),
+    ("loadgen_millis", 10_000, "Milliseconds of each LoadGen run, at least."),
+    ("hidden_size", 768, "Width of random weights."),
     ("num_heads", 12, "Their attention heads."),
     ("intermediate_size", 3072, "Their feed-forward width."),
     ("num_classes", 4, "Their classes."),
 )
+
+
+_OLD_NAMES = {
+    "output": "output_path",
+    "deadline_ms": "deadline_millis",
+    "loadgen_ms": "loadgen_millis",
+}
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -105,8 +122,8 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_enum(
         "scenario", "offline", list(SCENARIOS), "What is measured.", values
     )
-    for name, default, help_ in _TEXTS:
-        flags.DEFINE_string(name, default, help_, values)
+    for name, more in _TEXTS:
+        define_text(name, values, more)
     for name, default, help_ in _LISTS:
         flags.DEFINE_list(name, default, help_, values)
     for name, help_ in _SWITCHES:
@@ -115,27 +132,24 @@ def define_flags(values: flags.FlagValues) -> None:
         flags.DEFINE_integer(
             name, default, help_, lower_bound=1, flag_values=values
         )
-    flags.DEFINE_float(
-        "deadline_ms",
-        200.0,
-        "From the intended arrival, for server; LoadGen's bound.",
-        lower_bound=0.0,
-        flag_values=values,
-    )
+    define_count("num_layers", values, 12, 1, "With random weights.")
+    define_deadline(values, "For server and loadgen.", 200.0)
+    for old, new in _OLD_NAMES.items():
+        define_old_name(old, new, values)
 
 
 def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"Not a flag: {' '.join(argv[1:])}")
-    if values.output:
-        check_output_file(values.output)
+    if values.output_path:
+        check_output_file(values.output_path)
     options = parse_options(values)
     records = []
     for table in run_benchmark(values.scenario, options):
         print(format_table(columns_of(table)), end="\n\n", flush=True)
         records += table
-    if values.output:
-        write_records(values.output, records)
+    if values.output_path:
+        write_records(values.output_path, records)
 
 
 def parse_options(values: flags.FlagValues) -> BenchmarkOptions:

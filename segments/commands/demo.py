@@ -22,6 +22,7 @@ from absl import app, flags, logging
 
 from fastbert_tf import checkpoints
 from fastbert_tf.commands.launch import launch
+from fastbert_tf.commands.shared_flags import define_count
 from fastbert_tf.evaluation import check_can_plot
 from fastbert_tf.training import TrainingSettings
 
@@ -44,16 +45,17 @@ from ..timing import Timing
 def define_flags(values: flags.FlagValues) -> None:
     """Adds the flags of this command; not done by importing it."""
 
-    def count(name: str, default: int | None, lowest: int, help_: str) -> None:
-        flags.DEFINE_integer(
-            name, default, help_, lower_bound=lowest, flag_values=values
-        )
-
     flags.DEFINE_string("work_dir", "demo", "Folder to write to.", values)
-    count("seed", 7, 0, "Of texts, weights, dropout and shuffling.")
-    count("rows_per_class", 800, 10, "Texts of a class, at most.")
-    count("epochs_num", 2, 0, "Epochs of stage 1.")
-    count("distill_epochs_num", 3, 0, "Epochs of stage 2.")
+    define_count("seed", values, 7)
+    flags.DEFINE_integer(
+        "rows_per_class",
+        800,
+        "Texts of a class, at most.",
+        lower_bound=10,
+        flag_values=values,
+    )
+    define_count("epochs_num", values, 2)
+    define_count("distill_epochs_num", values, 3)
 
 
 def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:

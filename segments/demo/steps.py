@@ -30,6 +30,7 @@ from fastbert_tf.training import (
 )
 
 from ..backends.building import build_static
+from ..buckets import all_buckets
 from ..driver import Driver
 from ..segment import Segment
 from ..text_classifier import TextClassifier
@@ -52,8 +53,8 @@ SPEEDS = (0.0, 0.5, 0.7, 0.8, 0.9)
 PREDICTION_SPEED = 0.8
 # Nine of ten paragraphs fit; the others are truncated.
 SEQUENCE_LENGTH = 48
-# Most have 10 to 20 tokens: with the usual boundaries, a fifth more padding.
-_BUCKET_BOUNDARIES = tuple(range(8, SEQUENCE_LENGTH + 1, 4))
+# Most have 10 to 20 tokens: with training's boundaries, a fifth more padding.
+_BUCKET_BOUNDARIES = tuple(all_buckets(SEQUENCE_LENGTH, SEQUENCE_LENGTH))
 BATCH_SIZE = 32
 # Batch size to the number of batches that are timed.
 TIMED_BATCHES = {32: 4, 1: 24}

@@ -1,7 +1,11 @@
-"""`LaunchCosts`: seconds of launches and shares of rows, learned online."""
+"""`LaunchCosts`: a `CostTable` that follows what is seen while serving."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+# Seconds of no rows and of each row, by segment and bucket.
+Line = Callable[[int, int], tuple[float, float]]
 # Rows that a share of leaving is averaged over.
 _MEMORY_ROWS = 100
 # How far one launch moves the estimate of how fast the machine is now, and
@@ -13,34 +17,28 @@ _SCALES = (0.2, 5.0)
 class LaunchCosts:
     """Estimated seconds of a launch, and of what a row still needs.
 
-    Seconds are linear in the rows, from two sizes measured at warm-up; one
-    factor for all follows how fast the machine is since. The share of rows
-    that stay at a segment starts at 1, as if every row went deep, and follows
-    what is seen. Nothing is known, and every estimate is 0, before `measure`.
+    Seconds are linear in the rows, by the lines of the table; one factor for
+    all follows how fast the machine is since. The share of rows that stay at
+    a segment starts at 1, as if every row went deep, and follows what is
+    seen. Nothing is known, and every estimate is 0, without lines.
 
     Args:
         num_segments: int, L.
+        line: `CostTable.line` of these segments; `use` takes it later.
     """
 
-    def __init__(self, num_segments: int) -> None:
+    def __init__(self, num_segments: int, line: Line | None = None) -> None:
         self.num_segments = num_segments
         self.scale = 1.0
         self._stay = [1.0] * (num_segments - 1) + [0.0]
         self._lines = {}
         self._remaining = {}
+        self._measured = line
 
-    def measure(
-        self, segment: int, bucket: int, num_rows: int, seconds: float
-    ) -> None:
-        """Takes in the seconds of a launch at warm-up.
-
-        Args:
-            segment, bucket: int, as of a `Plan`.
-            num_rows: int; the smallest and the largest make the line.
-            seconds: float.
-        """
-        line = self._lines.setdefault((segment, bucket), {})
-        line[num_rows] = seconds
+    def use(self, line: Line) -> None:
+        """Takes the seconds of a warm-up for those of every launch."""
+        self._measured = line
+        self._lines.clear()
         self._remaining.clear()
 
     def observe(
@@ -80,14 +78,12 @@ class LaunchCosts:
         return self.scale * (fixed + per_row * num_rows)
 
     def _line(self, segment: int, bucket: int) -> tuple[float, float]:
-        line = self._lines.get((segment, bucket))
-        if not line:
+        if self._measured is None:
             return 0.0, 0.0
-        few, many = min(line), max(line)
-        per_row = line[many] / many
-        if many > few:
-            per_row = max(line[many] - line[few], 0.0) / (many - few)
-        return max(line[few] - per_row * few, 0.0), per_row
+        key = segment, bucket
+        if key not in self._lines:
+            self._lines[key] = self._measured(*key)
+        return self._lines[key]
 
     def _sum(
         self, segment: int, bucket: int, may_leave: bool

@@ -12,7 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from ..buckets import all_buckets
-from ..costs import measured_costs
+from ..costs import CostTable, measured_costs
 from ..scheduler import MAX_IN_FLIGHT
 from ..segment import Segment
 from ..step import check_segments
@@ -140,13 +140,10 @@ class PooledEngine:
         num_positions = self.config.max_position_embeddings
         buckets = all_buckets(sequence_length or num_positions, num_positions)
         sizes = sorted({1, self.max_batch_size})
-        for cost in measured_costs(
-            self.segments, buckets, sizes, 1, self._clock
-        ):
-            with self._changed:
-                self._costs.measure(
-                    cost.segment, cost.length, cost.batch_size, cost.run_seconds
-                )
+        costs = measured_costs(self.segments, buckets, sizes, 1, self._clock)
+        table = CostTable(list(costs))
+        with self._changed:
+            self._costs.use(table.line)
         self._is_warm = True
 
     @property

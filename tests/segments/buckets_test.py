@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 
+from fastbert_tf.data.dataset import BUCKET_BOUNDARIES
 from fastbert_tf.segments.buckets import (
     all_buckets,
     bucket_lengths,
     cut,
+    few_buckets,
     row_lengths,
 )
 
@@ -49,6 +51,21 @@ def test_cutting_pads_or_trims(length: int) -> None:
             array[:, :kept], inputs[name][[2, 0], :kept]
         )
         assert not array[:, kept:].any()
+
+
+@pytest.mark.parametrize(
+    ("longest", "expected"),
+    [(9, [9]), (16, [16]), (37, [16, 32, 37]), (100, [16, 32, 64, 100])],
+)
+def test_few_buckets_double_up_to_the_longest_row(
+    longest: int, expected: list[int]
+) -> None:
+    assert few_buckets(longest) == expected
+
+
+def test_there_is_one_ladder() -> None:
+    rungs = set(all_buckets(512, 512))
+    assert set(few_buckets(512)) < set(BUCKET_BOUNDARIES) < rungs
 
 
 def test_every_length_has_its_bucket() -> None:

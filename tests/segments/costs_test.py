@@ -36,6 +36,22 @@ def test_below_them_costs_are_the_least(table: CostTable) -> None:
     assert table.advance_seconds(0, 2, 1) == 8
 
 
+def test_a_line_goes_through_the_fewest_and_the_most_rows() -> None:
+    seconds = {1: 3.0, 2: 9.0, 4: 6.0}
+    table = CostTable(
+        [SegmentCost(0, 8, rows, None, x) for rows, x in seconds.items()]
+    )
+    assert table.line(0, 8) == (2.0, 1.0)
+    assert table.line(0, 16) == (4.0, 2.0)
+
+
+def test_a_line_never_falls_nor_starts_below_nothing() -> None:
+    faster = [SegmentCost(0, 8, 1, None, 5.0), SegmentCost(0, 8, 4, None, 4.0)]
+    steeper = [SegmentCost(0, 8, 1, None, 1.0), SegmentCost(0, 8, 4, None, 9.0)]
+    assert CostTable(faster).line(0, 8) == (5.0, 0.0)
+    assert CostTable(steeper).line(0, 8) == (0.0, 8 / 3)
+
+
 def test_full_depth_is_the_blocks_and_the_teacher(table: CostTable) -> None:
     assert table.full_depth_seconds(8, 1) == 8 + 16
 

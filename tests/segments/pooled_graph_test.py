@@ -12,7 +12,7 @@ import tensorflow as tf
 from fastbert_tf import ExitRule, FastBertClassifier, simulate_exits
 from fastbert_tf.segments import SegmentPlan
 from fastbert_tf.segments.backends.building import network_parts
-from fastbert_tf.segments.pooled_graph import PooledNetwork, Pools, ladder
+from fastbert_tf.segments.pooled_graph import PooledNetwork, Pools
 from tests.segments.driver_test import settled
 from tests.tiny_models import NUM_BLOCKS, random_model, take, tiny_inputs
 from tests.tolerances import tolerance
@@ -169,13 +169,3 @@ def test_two_networks_in_a_process_keep_their_rows_apart(
     for i, answer in enumerate(answers):
         expected = models[i % 2](inputs)
         np.testing.assert_allclose(answer.result()[0], expected, atol=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("longest", "expected"),
-    [(9, (9,)), (16, (16,)), (37, (16, 32, 37)), (100, (16, 32, 64, 100))],
-)
-def test_the_ladder_ends_with_the_longest_row(
-    longest: int, expected: tuple[int, ...]
-) -> None:
-    assert ladder(longest) == expected

@@ -195,7 +195,7 @@ def test_loadgen_asks_a_server_in_its_server_scenario(
 ) -> None:
     pytest.importorskip("mlperf_loadgen", reason="LoadGen is not installed")
     url = f"http://127.0.0.1:{server.server_port}/v1/models/mine"
-    options = asking(url, loadgen_ms=100)
+    options = asking(url, loadgen_millis=100)
     setting = workload.at_histogram((1, 1, 0, 0))
     *_, record = run_loadgen_scenarios(workload, [setting], options)
     assert record.variant == "server mine"

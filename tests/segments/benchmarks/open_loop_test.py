@@ -94,7 +94,7 @@ def under_load(
         loads=(0.01, 0.02),
         batch_sizes=(2,),
         num_arrivals=3,
-        deadline_ms=1e6,
+        deadline_millis=1e6,
         drivers=tuple(engines),
     )
     return list(run_server(workload, [workload.at_histogram((1, 1))], options))

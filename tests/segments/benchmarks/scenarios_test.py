@@ -182,7 +182,7 @@ def test_a_server_run_has_every_variant_at_every_load(
         loads=(0.5, 2.0),
         batch_sizes=(2,),
         num_arrivals=6,
-        deadline_ms=1e6,
+        deadline_millis=1e6,
         drivers=DRIVERS[:1],
     )
     records = list(run_server(workload, [setting], options))

@@ -22,7 +22,7 @@ TINY = {
     "num_arrivals": 6,
     "shapes": "2x5",
     "lengths": "4,8",
-    "loadgen_ms": 100,
+    "loadgen_millis": 100,
 }
 
 

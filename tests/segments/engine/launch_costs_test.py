@@ -1,20 +1,22 @@
 import pytest
 
+from fastbert_tf.segments import CostTable
+from fastbert_tf.segments.costs import SegmentCost
 from fastbert_tf.segments.engine.launch_costs import LaunchCosts
 
 
 @pytest.fixture
 def costs() -> LaunchCosts:
     """Three segments, whose launches take 1, 2 and 3 seconds and 0.1 a row."""
-    costs = LaunchCosts(3)
-    for segment in range(3):
-        for num_rows in (1, 8):
-            seconds = 1 + segment + 0.1 * num_rows
-            costs.measure(segment, 16, num_rows, seconds)
-    return costs
+    table = [
+        SegmentCost(x, 16, rows, None, 1 + x + 0.1 * rows)
+        for x in range(3)
+        for rows in (1, 8)
+    ]
+    return LaunchCosts(3, CostTable(table).line)
 
 
-def test_nothing_is_known_before_it_is_measured() -> None:
+def test_nothing_is_known_without_lines() -> None:
     costs = LaunchCosts(3)
     costs.observe(0, 16, 4, 9.0)
     assert costs.launch_seconds(0, 16, 4) == 0.0
@@ -23,13 +25,21 @@ def test_nothing_is_known_before_it_is_measured() -> None:
 
 def test_a_launch_is_between_the_sizes_measured(costs: LaunchCosts) -> None:
     assert costs.launch_seconds(1, 16, 4) == pytest.approx(2.4)
-    assert costs.launch_seconds(1, 24, 4) == 0.0
+    assert costs.launch_seconds(1, 24, 4) == pytest.approx(1.5 * 2.4)
 
 
 def test_one_size_measured_is_taken_in_proportion() -> None:
     costs = LaunchCosts(1)
-    costs.measure(0, 8, 1, 0.5)
-    assert costs.launch_seconds(0, 8, 1) == 0.5
+    costs.use(CostTable([SegmentCost(0, 8, 2, None, 0.5)]).line)
+    assert costs.launch_seconds(0, 8, 1) == 0.25
+
+
+def test_a_new_table_takes_the_place_of_the_old(costs: LaunchCosts) -> None:
+    costs.remaining_seconds(0, 16, 1, False)
+    table = [SegmentCost(x, 16, 1, None, 5.0) for x in range(3)]
+    costs.use(CostTable(table).line)
+    assert costs.launch_seconds(0, 16, 1) == 5.0
+    assert costs.remaining_seconds(0, 16, 1, False) == 15.0
 
 
 def test_rows_go_deep_until_they_are_seen_to_leave(

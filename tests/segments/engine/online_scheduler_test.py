@@ -268,11 +268,11 @@ def test_no_row_can_come_behind_rows_that_take_until_its_deadline() -> None:
 
 
 def test_rows_inside_keep_their_deadline_when_others_ask() -> None:
-    scheduler = new_scheduler()
+    unknown = OnlineScheduler(NUM_SEGMENTS, SIZE, 1_000)
     alone = NUM_SEGMENTS * launch_seconds(1)
-    scheduler.add([0], [8], 1.5 * alone, [True])
+    unknown.add([0], [8], 1.5 * alone, [True])
     given = 1.4 * alone, [True], 0.0
-    assert scheduler.refusal([16], *given) is None  # Its seconds: unknown.
+    assert unknown.refusal([16], *given) is None
     assert new_scheduler(2).refusal([16], *given) is None
     scheduler = new_scheduler(2)
     scheduler.add([0], [8], 1.5 * alone, [True])

@@ -1,6 +1,7 @@
 """What an engine answers: the oracle's answers, whoever asks beside."""
 
 import concurrent.futures
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,7 +9,8 @@ import numpy as np
 import pytest
 
 from fastbert_tf import ExitResult, FastBertClassifier, simulate_exits
-from fastbert_tf.segments import Driver, PooledEngine
+from fastbert_tf.segments import CostTable, Driver, PooledEngine
+from fastbert_tf.segments.costs import SegmentCost
 from fastbert_tf.segments.engine.pooled_engine import Overloaded
 from tests.segments.driver_test import assert_equal, settled
 from tests.segments.engine.engine_parts import (
@@ -215,9 +217,9 @@ def test_what_the_work_inside_has_no_time_for_is_refused_unseen(
 ) -> None:
     counts, clock = Counts(), Clock()
     engine = PooledEngine(drivers[0].segments, 4, 99, counts, clock)
-    for segment in range(NUM_BLOCKS):
-        engine._costs.measure(segment, 8, 1, 1.0)
-        engine._costs.measure(segment, 8, 4, 4.0)
+    sizes = itertools.product(range(NUM_BLOCKS), (1, 4))
+    table = [SegmentCost(x, 8, n, None, float(n)) for x, n in sizes]
+    engine._costs.use(CostTable(table).line)
     engine.submit(tiny_inputs(5), 0.0, 31.0)  # Takes twenty seconds.
     clock.now += 5.0
     for seconds in (None, 40.0, 20.0):  # The last comes before those inside.

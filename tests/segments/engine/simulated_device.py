@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 import random
 from collections import Counter, deque
 from collections.abc import Sequence
 
+from fastbert_tf.segments import CostTable
+from fastbert_tf.segments.costs import SegmentCost
 from fastbert_tf.segments.engine.launch_costs import LaunchCosts
 from fastbert_tf.segments.engine.online_scheduler import OnlineScheduler
 from fastbert_tf.segments.scheduler import Plan
@@ -42,12 +45,14 @@ def known_costs(
     num_segments: int, buckets: Sequence[int], max_batch_size: int
 ) -> LaunchCosts:
     """Costs of the simulated device, as a warm-up would find them."""
-    costs = LaunchCosts(num_segments)
-    for segment in range(num_segments):
-        for bucket in buckets:
-            for size in (1, max_batch_size):
-                costs.measure(segment, bucket, size, launch_seconds(size))
-    return costs
+    sizes = itertools.product(
+        range(num_segments), buckets, sorted({1, max_batch_size})
+    )
+    table = [
+        SegmentCost(segment, length, rows, None, launch_seconds(rows))
+        for segment, length, rows in sizes
+    ]
+    return LaunchCosts(num_segments, CostTable(table).line)
 
 
 class Simulation:
