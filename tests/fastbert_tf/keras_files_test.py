@@ -60,6 +60,7 @@ def trainable(model: keras.Model) -> list[str]:
     return [weight.path for weight in model.trainable_weights]
 
 
+@pytest.mark.slow
 def test_another_process_loads_the_compiled_model(
     distiller: SelfDistiller, tmp_path: Path
 ) -> None:

@@ -21,7 +21,7 @@ Drivers = list[Driver]
 Models = list[FastBertClassifier]
 
 LIGHT = settings(
-    max_examples=25,
+    max_examples=12,
     deadline=None,
     # The seed is set once for all examples, which is as it should be.
     suppress_health_check=[HealthCheck.function_scoped_fixture],

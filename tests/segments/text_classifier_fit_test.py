@@ -11,7 +11,7 @@ def test_two_lists_give_a_classifier_and_a_folder(
     tmp_path: pathlib.Path,
 ) -> None:
     bert = tmp_path / "bert"
-    tiny.write_huggingface(bert)
+    tiny.write_shallow(bert, 2)
     write_vocabulary(bert / "vocab.txt")
     texts = ["good film", "bad plot"] * 6
     trained = TextClassifier.fit(

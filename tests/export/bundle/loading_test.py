@@ -171,6 +171,7 @@ print(driver.predict(inputs, 0.0).labels.tolist())
 """
 
 
+@pytest.mark.slow
 def test_texts_are_answered_without_loading_a_graph(
     bundle: pathlib.Path, drivers: list[Driver], preprocessor: TextPreprocessor
 ) -> None:

@@ -30,6 +30,7 @@ assert not [x for x in sys.modules if x.split(".")[0] == "fastbert_tf"]
 """
 
 
+@pytest.mark.slow
 def test_segments_run_in_plain_tensorflow(
     bundle: pathlib.Path, drivers: list[Driver], tmp_path: pathlib.Path
 ) -> None:

@@ -204,6 +204,7 @@ assert "fastbert_tf" not in names
 """
 
 
+@pytest.mark.slow
 def test_it_runs_where_only_tensorflow_and_tensorflow_text_are_imported(
     served_bundle: pathlib.Path, signatures: Any, tmp_path: pathlib.Path
 ) -> None:

@@ -63,7 +63,7 @@ def _linear(name, width_in, width_out):
     }
 
 
-def huggingface_tensors(seed=0):
+def huggingface_tensors(seed=0, num_layers=SIZES["num_hidden_layers"]):
     width, expanded = SIZES["hidden_size"], SIZES["intermediate_size"]
     shapes = {
         "embeddings.word_embeddings.weight": (SIZES["vocab_size"], width),
@@ -72,7 +72,7 @@ def huggingface_tensors(seed=0):
         "embeddings.LayerNorm.weight": (width,),
         "embeddings.LayerNorm.bias": (width,),
     }
-    for i in range(SIZES["num_hidden_layers"]):
+    for i in range(num_layers):
         layer = f"encoder.layer.{i}"
         for part in ("self.query", "self.key", "self.value", "output.dense"):
             shapes |= _linear(f"{layer}.attention.{part}", width, width)
@@ -173,6 +173,12 @@ def write_huggingface(folder, tensors=None, **changes):
     path = os.path.join(folder, "model.safetensors")
     safetensors.numpy.save_file(tensors, path, metadata={"format": "pt"})
     return str(folder)
+
+
+def write_shallow(folder, num_layers=1):
+    """A Hugging Face folder of fewer blocks, for tests that train."""
+    tensors = huggingface_tensors(num_layers=num_layers)
+    return write_huggingface(folder, tensors, num_hidden_layers=num_layers)
 
 
 def write_google(folder, tensors=None, stem="bert_model.ckpt", **changes):

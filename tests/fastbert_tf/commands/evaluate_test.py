@@ -170,6 +170,7 @@ def test_an_argument_that_is_no_flag_is_a_usage_error():
         evaluate.main(["fastbert-evaluate", "test.tsv"])
 
 
+@pytest.mark.slow
 def test_the_command_exits_with_the_status_of_a_mistake(tmp_path):
     root = pathlib.Path(fastbert_tf.__file__).parents[1]
     command = [sys.executable, "-m", "fastbert_tf.commands.evaluate"]

@@ -41,6 +41,7 @@ def check_equal(
             )
 
 
+@pytest.mark.slow
 def test_a_strategy_of_one_device_learns_what_is_learnt_without(
     expected: dict[str, np.ndarray],
 ) -> None:
@@ -71,6 +72,7 @@ def test_two_workers_learn_what_one_learns(
         check_equal(np.load(path), expected)
 
 
+@pytest.mark.slow
 def test_the_weights_moved_and_the_loss_fell(
     expected: dict[str, np.ndarray],
 ) -> None:

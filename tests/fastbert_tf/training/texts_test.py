@@ -20,7 +20,7 @@ SETTINGS = TrainingSettings(epochs=1, distill_epochs=1)
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
     folder = tmp_path_factory.mktemp("bert")
-    tiny.write_huggingface(folder)
+    tiny.write_shallow(folder, 2)
     write_vocabulary(folder / "vocab.txt")
     return folder
 

@@ -12,12 +12,14 @@ pytest.importorskip("torch", reason="PyTorch exports the file")
 onnx = pytest.importorskip("onnx", reason="onnx reads the file")
 pytest.importorskip("onnxscript", reason="PyTorch exports by onnxscript")
 
+# An export takes many seconds.
+pytestmark = pytest.mark.slow
 NUM_BLOCKS = 2
 
 
 @pytest.fixture(
     scope="module",
-    params=["gelu", pytest.param("gelu_new", marks=pytest.mark.slow)],
+    params=["gelu", "gelu_new"],
 )
 def model(request):
     return random_model(

@@ -23,10 +23,10 @@ PACKAGES = {
     "onnxruntime": ("torch", "onnx", "onnxscript", "onnxruntime"),
     "openvino": ("torch", "onnx", "onnxscript", "openvino"),
 }
-# An export takes seconds; onnxruntime's stands for both in the default tier.
+# An export takes many seconds.
 FLOAT32 = [
     "torch float32",
-    "onnxruntime float32",
+    pytest.param("onnxruntime float32", marks=pytest.mark.slow),
     pytest.param("openvino float32", marks=pytest.mark.slow),
 ]
 OPTIONAL = {name for names in PACKAGES.values() for name in names}
