@@ -8,6 +8,14 @@ from .choosing import (
     for_purpose,
     for_throughput,
 )
+from .classifier.text_answers import (
+    NOT_FINITE,
+    TextAnswer,
+    TextAnswers,
+    rounded,
+)
+from .classifier.text_classifier import TextClassifier
+from .classifier.text_engine import TextEngine
 from .costs import CostTable, measure_costs
 from .driver import Driver
 from .engine.pooled_engine import PooledEngine
@@ -18,9 +26,6 @@ from .pooled_graph import PooledNetwork, Pools
 from .segment import Segment, segment_name
 from .segment_plan import SegmentPlan
 from .single_graph import SingleGraphDriver
-from .text_answers import NOT_FINITE, TextAnswer, TextAnswers, rounded
-from .text_classifier import TextClassifier
-from .text_engine import TextEngine
 
 __all__ = [
     "NOT_FINITE",

@@ -57,10 +57,17 @@ def public_packages() -> list[Any]:
 def rendered_page() -> str:
     """The page in Markdown."""
     lines = [_INTRODUCTION, *_contents()]
+    told: dict[int, str] = {}  # By identity: the package that told of it.
     for package in public_packages():
         lines += [f"\n## {package.__name__}\n", _first_line(package), ""]
         for name in package.__all__:
-            lines += _entry(name, getattr(package, name))
+            value = getattr(package, name)
+            if id(value) in told:
+                lines.append(f"### `{name}`\n\nAs in `{told[id(value)]}`.\n")
+                continue
+            lines += _entry(name, value)
+            if not name.isupper():
+                told[id(value)] = package.__name__
     return "\n".join(lines).rstrip() + "\n"
 
 

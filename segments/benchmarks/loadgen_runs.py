@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..buckets import cut
-from ..text_classifier import AnyDriver
+from ..choosing import AnyDriver
 from ..timing import time_in_turn
 from .http_model import HttpModel
 from .loadgen import LoadgenSettings, run_loadgen

@@ -15,7 +15,7 @@ from fastbert_tf import ExitResult
 
 from ..backends.building import build_static
 from ..buckets import cut
-from ..text_classifier import AnyDriver
+from ..choosing import AnyDriver
 from ..timing import time_in_turn
 from .http_model import HttpModel
 from .open_loop import (

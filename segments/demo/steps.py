@@ -31,9 +31,9 @@ from fastbert_tf.training import (
 
 from ..backends.building import build_static
 from ..buckets import all_buckets
+from ..classifier.text_classifier import TextClassifier
 from ..driver import Driver
 from ..segment import Segment
-from ..text_classifier import TextClassifier
 from ..timing import Timing, time_in_turn
 from .corpus import (
     PACKAGES,

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fastbert_tf.segments.true_labels import true_labels
+from fastbert_tf.segments.classifier.true_labels import true_labels
 
 NAMES = ("neg", "pos")
 

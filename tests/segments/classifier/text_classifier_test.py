@@ -20,8 +20,8 @@ from fastbert_tf.segments import (
     TextClassifier,
 )
 
-from ..tiny_texts import LABELS, PAIRS, TEXTS
-from ..tolerances import tolerance
+from ...tiny_texts import LABELS, PAIRS, TEXTS
+from ...tolerances import tolerance
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@ import pathlib
 
 import pytest
 
-from fastbert_tf.segments.trained_folder import trained_folder
+from fastbert_tf.segments.classifier.trained_folder import trained_folder
 
 
 def test_what_is_not_there_is_refused(tmp_path: pathlib.Path) -> None:

@@ -7,9 +7,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fastbert_tf.segments.text_rows import TextRows, as_texts, stream_rows
+from fastbert_tf.segments.classifier.text_rows import (
+    TextRows,
+    as_texts,
+    stream_rows,
+)
 
-from ..tiny_texts import PAIRS, TEXTS
+from ...tiny_texts import PAIRS, TEXTS
 
 
 class Series:

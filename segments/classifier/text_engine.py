@@ -12,8 +12,8 @@ import numpy as np
 
 from fastbert_tf import TextPreprocessor
 
-from .engine.pooled_engine import PooledEngine
-from .engine.requests import EngineAnswer
+from ..engine.pooled_engine import PooledEngine
+from ..engine.requests import EngineAnswer
 from .text_answers import TextAnswers
 from .text_rows import TextRows
 

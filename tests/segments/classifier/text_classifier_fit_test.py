@@ -3,8 +3,8 @@ import pathlib
 from fastbert_tf.segments import TextClassifier
 from fastbert_tf.training import TrainingSettings
 
-from ..fastbert_tf.checkpoints import tiny
-from ..tiny_texts import write_vocabulary
+from ...fastbert_tf.checkpoints import tiny
+from ...tiny_texts import write_vocabulary
 
 
 def test_two_lists_give_a_classifier_and_a_folder(

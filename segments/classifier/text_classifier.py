@@ -20,18 +20,18 @@ from fastbert_tf import (
 from fastbert_tf.checkpoints import check_labels, read_manifest
 from fastbert_tf.training import train_classifier
 
-from .backends.precision import PRECISIONS, check_precision
-from .choosing import (
+from ..backends.precision import PRECISIONS, check_precision
+from ..choosing import (
     AnyDriver,
     check_purpose,
     for_purpose,
     for_throughput,
     rows_per_call_of,
 )
-from .engine.pooled_engine import PooledEngine
-from .pooled_driver import PooledDriver
-from .scheduler import check_sizes
-from .single_graph import SingleGraphDriver
+from ..engine.pooled_engine import PooledEngine
+from ..pooled_driver import PooledDriver
+from ..scheduler import check_sizes
+from ..single_graph import SingleGraphDriver
 from .text_answers import TextAnswer, TextAnswers
 from .text_engine import TextEngine
 from .text_rows import TextRows, check_are_pairs, stream_rows

@@ -17,7 +17,7 @@ from fastbert_tf.segments.engine import (
     Overloaded,
 )
 
-from ..tiny_texts import LABELS, PAIRS, TEXTS
+from ...tiny_texts import LABELS, PAIRS, TEXTS
 from .text_classifier_test import assert_same
 
 SECONDS = 60.0

@@ -1,0 +1,1 @@
+"""`TextClassifier`: texts in, named labels out, on a driver or an engine."""
