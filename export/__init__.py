@@ -8,7 +8,7 @@ from .bundle.bundle import (
     load_preprocessor,
     load_segments,
 )
-from .bundle.manifest import BundleManifest, read_manifest
+from .bundle.manifest import BundleManifest, read_bundle_manifest
 from .exporting import export_folder, export_segments
 
 __all__ = [
@@ -19,7 +19,7 @@ __all__ = [
     "load_classifier",
     "load_preprocessor",
     "load_segments",
-    "read_manifest",
+    "read_bundle_manifest",
 ]
 
 _GONE = {
@@ -29,7 +29,9 @@ _GONE = {
 
 
 def __getattr__(name: str) -> Any:
-    """Names of 0.1 that are gone, told with what they have become."""
+    """Names of 0.1: what they have become, or a sentence that says it."""
+    if name == "read_manifest":
+        return read_bundle_manifest
     if name in _GONE:
         raise ImportError(
             f"`export.{name}` is gone. Pass {_GONE[name]} to "

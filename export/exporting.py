@@ -14,8 +14,12 @@ import tensorflow as tf
 
 import fastbert_tf
 from fastbert_tf import FastBertClassifier, TextPreprocessor, check_preprocessor
-from fastbert_tf.checkpoints import check_finite, check_labels, check_writable
-from fastbert_tf.checkpoints import read_manifest as read_trained
+from fastbert_tf.checkpoints import (
+    check_finite,
+    check_labels,
+    check_writable,
+    read_manifest,
+)
 from fastbert_tf.files import read_json, replaced_folder
 from fastbert_tf.segments import SegmentPlan, segment_name
 from fastbert_tf.segments.backends import (
@@ -166,7 +170,7 @@ def export_folder(
     """
     check_bundle_path(os.path.abspath(path))
     folder = os.fspath(model_dir)
-    trained = read_trained(folder)
+    trained = read_manifest(folder)
     preprocessor = TextPreprocessor.from_pretrained(folder)
     model = FastBertClassifier.from_pretrained(folder)
     if exits is not None:

@@ -19,7 +19,7 @@ from apache_beam.runners.runner import PipelineResult, PipelineState
 from fastbert_tf import check_speed
 from fastbert_tf.files import check_replaceable, replaced_folder
 
-from ..bundle.manifest import read_manifest
+from ..bundle.manifest import read_bundle_manifest
 from .file_systems import absolute, check_new, is_remote, matched_files
 from .lost_workers import watch_workers
 from .model_handler import DEPTH, NAMESPACE, BundleHandler
@@ -106,7 +106,7 @@ def score(
             "bundle into the workers' image, or mount it at the same place "
             "everywhere."
         )
-    manifest = read_manifest(bundle_dir)
+    manifest = read_bundle_manifest(bundle_dir)
     speed = manifest.usage.speed if speed is None else speed
     check_speed(speed, num_rows=1)
     handler = BundleHandler(bundle_dir, manifest, speed, max_batch_size)

@@ -24,7 +24,7 @@ from .manifest import (
     PREPROCESSOR,
     TEXT_FILES,
     BundleManifest,
-    read_manifest,
+    read_bundle_manifest,
 )
 from .openvino_files import check_openvino, load_openvino_segment
 from .operations import (
@@ -60,7 +60,7 @@ class Bundle:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = os.path.abspath(path)
-        self.manifest = read_manifest(self.path)
+        self.manifest = read_bundle_manifest(self.path)
         self.manifest.check_files(self.path)
         for name in self.manifest.saved_models:
             allowed = _OPERATIONS.get(name, SEGMENT_OPERATIONS)

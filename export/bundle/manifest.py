@@ -230,7 +230,7 @@ _NAMES = (
 )
 
 
-def read_manifest(folder: str | os.PathLike[str]) -> BundleManifest:
+def read_bundle_manifest(folder: str | os.PathLike[str]) -> BundleManifest:
     """The manifest of a bundle; its files are not yet looked at.
 
     Raises:

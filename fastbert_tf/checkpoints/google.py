@@ -19,7 +19,7 @@ from .checkpoint import Checkpoint
 from .files import make_config
 from .huggingface import config_fields
 from .table import (
-    Row,
+    Correspondence,
     Table,
     TensorFile,
     same,
@@ -32,31 +32,31 @@ CONFIG_FILE = "bert_config.json"
 
 def _dense(ours: str, theirs: str) -> Table:
     return (
-        Row(f"{ours}/kernel", f"{theirs}/kernel", same),
-        Row(f"{ours}/bias", f"{theirs}/bias", same),
+        Correspondence(f"{ours}/kernel", f"{theirs}/kernel", same),
+        Correspondence(f"{ours}/bias", f"{theirs}/bias", same),
     )
 
 
 def _layer_norm(ours: str, theirs: str) -> Table:
     return (
-        Row(f"{ours}/gamma", f"{theirs}/gamma", same),
-        Row(f"{ours}/beta", f"{theirs}/beta", same),
+        Correspondence(f"{ours}/gamma", f"{theirs}/gamma", same),
+        Correspondence(f"{ours}/beta", f"{theirs}/beta", same),
     )
 
 
 _LAYER = "encoder/layer_{i}"
 BACKBONE: Table = (
-    Row(
+    Correspondence(
         "embeddings/token_embedding/embeddings",
         "embeddings/word_embeddings",
         same,
     ),
-    Row(
+    Correspondence(
         "embeddings/position_embedding",
         "embeddings/position_embeddings",
         same,
     ),
-    Row(
+    Correspondence(
         "embeddings/token_type_embedding/embeddings",
         "embeddings/token_type_embeddings",
         same,

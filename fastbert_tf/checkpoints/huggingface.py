@@ -20,7 +20,7 @@ from .files import (
     require_fields,
 )
 from .table import (
-    Row,
+    Correspondence,
     Table,
     TensorFile,
     linear,
@@ -67,25 +67,25 @@ _HARMLESS = {
 
 def _layer_norm(ours: str, theirs: str) -> Table:
     return (
-        Row(f"{ours}/gamma", f"{theirs}.weight", same),
-        Row(f"{ours}/beta", f"{theirs}.bias", same),
+        Correspondence(f"{ours}/gamma", f"{theirs}.weight", same),
+        Correspondence(f"{ours}/beta", f"{theirs}.bias", same),
     )
 
 
 _EMBEDDED = "embeddings"
 _LAYER = "encoder.layer.{i}"
 BACKBONE: Table = (
-    Row(
+    Correspondence(
         "embeddings/token_embedding/embeddings",
         f"{_EMBEDDED}.word_embeddings.weight",
         same,
     ),
-    Row(
+    Correspondence(
         "embeddings/position_embedding",
         f"{_EMBEDDED}.position_embeddings.weight",
         same,
     ),
-    Row(
+    Correspondence(
         "embeddings/token_type_embedding/embeddings",
         f"{_EMBEDDED}.token_type_embeddings.weight",
         same,

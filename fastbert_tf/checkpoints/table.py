@@ -23,7 +23,7 @@ _LISTED = 20
 Transform = Callable[[np.ndarray], np.ndarray]
 
 
-class Row(NamedTuple):
+class Correspondence(NamedTuple):
     """One variable: our name, theirs, and what turns theirs into ours."""
 
     ours: str
@@ -31,7 +31,7 @@ class Row(NamedTuple):
     transform: Transform
 
 
-Table = tuple[Row, ...]
+Table = tuple[Correspondence, ...]
 
 
 def same(tensor: np.ndarray) -> np.ndarray:
@@ -47,8 +47,8 @@ def transposed(tensor: np.ndarray) -> np.ndarray:
 def linear(ours: str, theirs: str) -> Table:
     """The rows of a dense layer stored as PyTorch's `Linear`."""
     return (
-        Row(f"{ours}/kernel", f"{theirs}.weight", transposed),
-        Row(f"{ours}/bias", f"{theirs}.bias", same),
+        Correspondence(f"{ours}/kernel", f"{theirs}.weight", transposed),
+        Correspondence(f"{ours}/bias", f"{theirs}.bias", same),
     )
 
 
@@ -93,12 +93,12 @@ def without_prefixes(name: str, prefixes: Iterable[str]) -> str:
     return name
 
 
-def expand(table: Table, num_blocks: int) -> list[Row]:
+def expand(table: Table, num_blocks: int) -> list[Correspondence]:
     """The table with every `{i}` row written out, block after block."""
     once = [row for row in table if "{i}" not in row.ours]
     repeated = [row for row in table if "{i}" in row.ours]
     return once + [
-        Row(ours.format(i=i), theirs.format(i=i), transform)
+        Correspondence(ours.format(i=i), theirs.format(i=i), transform)
         for i in range(num_blocks)
         for ours, theirs, transform in repeated
     ]
@@ -170,7 +170,9 @@ def _check_names(
         )
 
 
-def _read(file: TensorFile, row: Row, shape: tuple[int, ...]) -> np.ndarray:
+def _read(
+    file: TensorFile, row: Correspondence, shape: tuple[int, ...]
+) -> np.ndarray:
     stored = file.read(file.stored_names[row.theirs])
     if stored.dtype not in _FLOATS:
         raise ValueError(

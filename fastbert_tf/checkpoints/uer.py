@@ -21,7 +21,7 @@ from .checkpoint import Checkpoint
 from .files import make_config, refuse_other_networks, require_fields
 from .huggingface import config_fields
 from .table import (
-    Row,
+    Correspondence,
     Table,
     TensorFile,
     linear,
@@ -68,8 +68,8 @@ def real_token_types(table: np.ndarray) -> np.ndarray:
 
 def _layer_norm(ours: str, theirs: str) -> Table:
     return (
-        Row(f"{ours}/gamma", f"{theirs}.gamma", unbiased_gamma),
-        Row(f"{ours}/beta", f"{theirs}.beta", same),
+        Correspondence(f"{ours}/gamma", f"{theirs}.gamma", unbiased_gamma),
+        Correspondence(f"{ours}/beta", f"{theirs}.beta", same),
     )
 
 
@@ -85,17 +85,17 @@ def _attention(ours: str, theirs: str) -> Table:
 
 _LAYER = "encoder.transformer.{i}"
 BACKBONE: Table = (
-    Row(
+    Correspondence(
         "embeddings/token_embedding/embeddings",
         "embedding.word_embedding.weight",
         same,
     ),
-    Row(
+    Correspondence(
         "embeddings/position_embedding",
         "embedding.position_embedding.weight",
         same,
     ),
-    Row(
+    Correspondence(
         "embeddings/token_type_embedding/embeddings",
         "embedding.segment_embedding.weight",
         real_token_types,

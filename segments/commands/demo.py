@@ -27,7 +27,7 @@ from fastbert_tf.evaluation import check_can_plot
 from fastbert_tf.training import TrainingSettings
 
 from ..demo import encoder as minilm
-from ..demo.corpus import PACKAGES, Row
+from ..demo.corpus import PACKAGES, LabelledText
 from ..demo.steps import (
     BATCH_SIZE,
     FULL_DEPTH,
@@ -129,7 +129,9 @@ def _show(demo: Demonstration, start: float) -> None:
     )
 
 
-def _print_texts(corpus: Mapping[str, Sequence[Row]], folder: Path) -> None:
+def _print_texts(
+    corpus: Mapping[str, Sequence[LabelledText]], folder: Path
+) -> None:
     sizes = [f"{name} {len(rows):,}" for name, rows in corpus.items()]
     num_rows = sum(map(len, corpus.values()))
     print(

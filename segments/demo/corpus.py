@@ -46,7 +46,7 @@ _SKIPPED_PATHS = {
 }
 
 
-class Row(NamedTuple):
+class LabelledText(NamedTuple):
     """One line of the corpus."""
 
     label: str
@@ -79,7 +79,7 @@ def make_corpus(
     folders: Mapping[str, Path],
     seed: int,
     rows_per_class: int | None = None,
-) -> dict[str, list[Row]]:
+) -> dict[str, list[LabelledText]]:
     """A balanced corpus in three shuffled splits.
 
     A paragraph found in two packages is dropped from both. All packages are
@@ -91,7 +91,7 @@ def make_corpus(
         rows_per_class: int, optional. An upper limit, all splits together.
 
     Returns:
-        dict of lists of `Row`: `"train"`, `"dev"` and `"test"`.
+        dict of lists of `LabelledText`: `"train"`, `"dev"` and `"test"`.
 
     Raises:
         ValueError: a package has too few paragraphs to be split.
@@ -117,7 +117,7 @@ def make_corpus(
     rng = random.Random(seed)
     splits = {name: [] for name in SPLITS}
     for label, texts in found.items():
-        rows = [Row(label, text) for text in rng.sample(texts, size)]
+        rows = [LabelledText(label, text) for text in rng.sample(texts, size)]
         splits["test"] += rows[:num_test]
         splits["dev"] += rows[num_test : num_test + num_dev]
         splits["train"] += rows[num_test + num_dev :]
@@ -212,7 +212,9 @@ def without_shared(found: Mapping[str, list[str]]) -> dict[str, list[str]]:
     }
 
 
-def write_corpus(corpus: Mapping[str, list[Row]], folder: Path) -> None:
+def write_corpus(
+    corpus: Mapping[str, list[LabelledText]], folder: Path
+) -> None:
     """Writes `train.tsv`, `dev.tsv` and `test.tsv`, in the official form."""
     folder.mkdir(parents=True, exist_ok=True)
     for split, rows in corpus.items():

@@ -38,7 +38,7 @@ from ..timing import Timing, time_in_turn
 from .corpus import (
     PACKAGES,
     SPLITS,
-    Row,
+    LabelledText,
     make_corpus,
     source_folders,
     write_corpus,
@@ -105,7 +105,7 @@ class Demonstration:
         """The texts of a split."""
         return self.work_dir / "data" / f"{split}.tsv"
 
-    def write_texts(self) -> dict[str, list[Row]]:
+    def write_texts(self) -> dict[str, list[LabelledText]]:
         """Collects the texts and writes the three splits."""
         corpus = make_corpus(source_folders(), self.seed, self.rows_per_class)
         write_corpus(corpus, self.work_dir / "data")
@@ -209,12 +209,12 @@ class Demonstration:
             timings[batch_size] = time_in_turn(runs, TIMED_ROUNDS)
         return timings
 
-    def examples(self) -> list[Row]:
+    def examples(self) -> list[LabelledText]:
         """The first test text of each class, then new ones of none."""
         first = {}
         for row in TableReader(self.text_path("test")).rows():
-            first.setdefault(row.label, Row(row.label, row.text_a))
-        new = [Row("-", text) for text in NEW_TEXTS]
+            first.setdefault(row.label, LabelledText(row.label, row.text_a))
+        new = [LabelledText("-", text) for text in NEW_TEXTS]
         return [first[label] for label in PACKAGES] + new
 
 
@@ -264,7 +264,9 @@ def exit_table(reports: Reports) -> str:
     return format_table({"": [speed_name(s) for s in SPEEDS], **columns})
 
 
-def prediction_table(classifier: TextClassifier, rows: Sequence[Row]) -> str:
+def prediction_table(
+    classifier: TextClassifier, rows: Sequence[LabelledText]
+) -> str:
     """What the segments answer to a few texts, and which of them did."""
     texts = [row.text for row in rows]
     answers = classifier.predict(texts, speed=PREDICTION_SPEED)

@@ -11,7 +11,7 @@ pytest.importorskip("apache_beam", reason="the extra `beam` is not installed")
 from apache_beam.io.filesystem import FileMetadata
 from apache_beam.io.localfilesystem import LocalFileSystem
 
-from fastbert_tf.export import read_manifest
+from fastbert_tf.export import read_bundle_manifest
 from fastbert_tf.export.beam.file_systems import check_new, matched_files
 from fastbert_tf.export.beam.texts import Example, ReadTexts, grouped
 
@@ -32,7 +32,9 @@ class _Elsewhere(LocalFileSystem):
 
 
 def reader(bundle: pathlib.Path) -> ReadTexts:
-    result = ReadTexts(str(bundle), read_manifest(bundle), max_bad_rows=0)
+    result = ReadTexts(
+        str(bundle), read_bundle_manifest(bundle), max_bad_rows=0
+    )
     result.setup()
     return result
 

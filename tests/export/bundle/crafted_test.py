@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from fastbert_tf.export import load_segments, read_manifest
+from fastbert_tf.export import load_segments, read_bundle_manifest
 from fastbert_tf.export.bundle.openvino_files import (
     check_openvino,
     load_openvino_segment,
@@ -152,7 +152,7 @@ def test_a_graph_with_parts_missing_is_refused_by_name_or_left_alone(
 def test_mutated_weights_are_refused_by_name_or_are_floats(
     tmp_path: pathlib.Path, name: str
 ) -> None:
-    golden, config = GOLDENS / "1", read_manifest(GOLDENS / "1").config
+    golden, config = GOLDENS / "1", read_bundle_manifest(GOLDENS / "1").config
     folder = tmp_path / "variables"
     folder.mkdir()
     for path in (golden / "M0" / "variables").iterdir():
@@ -179,7 +179,7 @@ def test_a_mutated_openvino_graph_is_refused_by_name_or_left_alone(
     tmp_path: pathlib.Path, name: str, count: int
 ) -> None:
     pytest.importorskip("openvino")
-    golden, config = GOLDENS / "2", read_manifest(GOLDENS / "2").config
+    golden, config = GOLDENS / "2", read_bundle_manifest(GOLDENS / "2").config
     for path in (golden / "M0").iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
     data = (tmp_path / name).read_bytes()

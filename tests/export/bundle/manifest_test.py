@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from fastbert_tf.export import load_segments, read_manifest
+from fastbert_tf.export import load_segments, read_bundle_manifest
 from fastbert_tf.export.bundle.manifest import MANIFEST_FILE, Usage
 from fastbert_tf.files.checksummed_json import to_text
 from tests.export.conftest import LABELS
@@ -52,7 +52,9 @@ def test_every_file_is_listed(bundle: pathlib.Path) -> None:
     paths = (path for path in bundle.rglob("*") if path.is_file())
     names = sorted(str(path.relative_to(bundle)) for path in paths)
     assert names == sorted(FILES)
-    assert set(read_manifest(bundle).files) == set(FILES) - {MANIFEST_FILE}
+    assert set(read_bundle_manifest(bundle).files) == set(FILES) - {
+        MANIFEST_FILE
+    }
 
 
 @each_file
@@ -118,7 +120,7 @@ def test_no_byte_of_the_manifest_can_change_unnoticed(
         damaged[at] ^= 1 << at % 8
         path.write_bytes(damaged)
         with pytest.raises(ValueError, match=MANIFEST_FILE):
-            read_manifest(copy)
+            read_bundle_manifest(copy)
 
 
 @pytest.mark.parametrize("name", ["M0/saved_model.pbtxt", "M2/x", "readme"])
@@ -176,13 +178,13 @@ def test_a_manifest_that_fits_its_checksum_alone_is_refused(
 
 
 def test_a_config_of_other_sizes_is_refused(copy: pathlib.Path) -> None:
-    config = read_manifest(copy).config.replace(intermediate_size=21)
+    config = read_bundle_manifest(copy).config.replace(intermediate_size=21)
     rewrite(copy, config=config.to_dict())
     refuse(copy, "M0 holds other weights than its manifest says")
 
 
 def test_the_manifest_says_what_the_bundle_is(bundle: pathlib.Path) -> None:
-    manifest = read_manifest(bundle)
+    manifest = read_bundle_manifest(bundle)
     assert manifest.usage == Usage(0.25, pairs=False)
     assert manifest.labels == tuple(LABELS)
     assert manifest.versions.keys() == {

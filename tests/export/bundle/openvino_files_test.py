@@ -12,7 +12,7 @@ from fastbert_tf import FastBertClassifier, TextPreprocessor, simulate_exits
 from fastbert_tf.export import (
     export_segments,
     load_segments,
-    read_manifest,
+    read_bundle_manifest,
 )
 from fastbert_tf.export.bundle.layout import check_format
 from fastbert_tf.export.bundle.serving_signatures import SERVING
@@ -74,7 +74,7 @@ def test_segments_hold_their_own_weights_and_little_else(
 def test_the_manifest_says_what_segments_take(
     openvino_bundle: pathlib.Path,
 ) -> None:
-    manifest = read_manifest(openvino_bundle)
+    manifest = read_bundle_manifest(openvino_bundle)
     assert manifest.format == "openvino"
     assert manifest.saved_models == ["preprocessor"]
     assert sorted(x for x in manifest.files if x.startswith("M1/")) == [
@@ -91,7 +91,9 @@ def test_hidden_states_are_float32_in_either_precision(
     export_segments(
         model, path, preprocessor, None, "bfloat16", format=OPENVINO
     )
-    states = read_manifest(path).signatures["M1"]["inputs"]["hidden_states"]
+    states = read_bundle_manifest(path).signatures["M1"]["inputs"][
+        "hidden_states"
+    ]
     assert states == {"dtype": "float32", "shape": [None, None, 12]}
     segments = load_segments(path)
     outputs = segments[0].run(tiny_inputs())

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from fastbert_tf.export import load_segments, read_manifest
+from fastbert_tf.export import load_segments, read_bundle_manifest
 from fastbert_tf.export.bundle.manifest import describe_file
 from fastbert_tf.export.bundle.operations import (
     SEGMENT_OPERATIONS,
@@ -30,7 +30,9 @@ def copy(bundle: pathlib.Path, tmp_path: pathlib.Path) -> pathlib.Path:
 
 
 def make_manifest_match(bundle: pathlib.Path) -> None:
-    files = {x: describe_file(bundle / x) for x in read_manifest(bundle).files}
+    files = {
+        x: describe_file(bundle / x) for x in read_bundle_manifest(bundle).files
+    }
     rewrite(bundle, files=files)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from fastbert_tf.export import read_manifest
+from fastbert_tf.export import read_bundle_manifest
 from fastbert_tf.segments import Driver
 from tests.segments.segment_test import run_all
 from tests.tiny_models import tiny_inputs
@@ -47,7 +47,7 @@ def test_signatures_are_those_of_the_manifest(
     bundles: dict[str, pathlib.Path], precision: str
 ) -> None:
     bundle = bundles[precision]
-    for name, expected in read_manifest(bundle).signatures.items():
+    for name, expected in read_bundle_manifest(bundle).signatures.items():
         loaded = tf.saved_model.load(str(bundle / name))
         run = loaded.signatures["serving_default"]
         given = run.structured_input_signature[1], run.structured_outputs

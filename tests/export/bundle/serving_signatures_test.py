@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from fastbert_tf.export import read_manifest
+from fastbert_tf.export import read_bundle_manifest
 from fastbert_tf.export.bundle.serving_signatures import (
     SERVING,
     serving_signatures,
@@ -45,7 +45,7 @@ def test_signatures_are_those_of_the_manifest(
         }
         for name, signature in in_file(served_bundle).items()
     }
-    assert received == read_manifest(served_bundle).signatures[SERVING]
+    assert received == read_bundle_manifest(served_bundle).signatures[SERVING]
 
 
 def test_classify_is_for_the_call_of_that_name(

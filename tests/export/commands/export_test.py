@@ -9,7 +9,7 @@ from absl import flags
 
 from fastbert_tf import FastBertClassifier, TextPreprocessor
 from fastbert_tf.commands.launch import report_mistakes
-from fastbert_tf.export import load_segments, read_manifest
+from fastbert_tf.export import load_segments, read_bundle_manifest
 from fastbert_tf.export.bundle.manifest import Usage
 from fastbert_tf.export.commands import export
 
@@ -44,7 +44,7 @@ def test_a_model_folder_becomes_a_bundle(
     bundle = tmp_path / "bundle"
     paths = {"model_dir": model_dir, "bundle_dir": bundle}
     assert not run(**paths, precision="bfloat16", speed=0.75, exits="1")
-    manifest = read_manifest(bundle)
+    manifest = read_bundle_manifest(bundle)
     assert manifest.labels == tuple(LABELS)
     assert manifest.usage == Usage(0.75, pairs=True)
     assert [x.name for x in load_segments(bundle)] == ["M0-M1"]
@@ -57,7 +57,7 @@ def test_a_bundle_that_serves_is_asked_for(
 ) -> None:
     bundle = tmp_path / "bundle"
     assert not run(model_dir=model_dir, bundle_dir=bundle, serving=True)
-    assert read_manifest(bundle).has_serving
+    assert read_bundle_manifest(bundle).has_serving
     assert (bundle / "serving/1/saved_model.pb").is_file()
 
 

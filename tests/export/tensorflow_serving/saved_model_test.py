@@ -15,7 +15,7 @@ from fastbert_tf import (
     TextPreprocessor,
     simulate_exits,
 )
-from fastbert_tf.export import export_segments, read_manifest
+from fastbert_tf.export import export_segments, read_bundle_manifest
 from fastbert_tf.export.bundle.serving_signatures import SERVING
 from tests.export.bundles import content, wide_model
 from tests.export.conftest import LABELS
@@ -236,7 +236,7 @@ def test_it_holds_the_weights_once(
     own = model.count_params() * (2 if precision == "bfloat16" else 4)
     files = content(bundle / SERVING)
     assert own < sum(map(len, files.values())) < 1.05 * own + 2_000_000
-    assert read_manifest(bundle).has_serving
+    assert read_bundle_manifest(bundle).has_serving
 
 
 def test_a_bundle_of_pairs_takes_pairs_alone(

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import prediction_log_pb2
 
 from fastbert_tf import FastBertClassifier, TextPreprocessor
-from fastbert_tf.export import export_segments, read_manifest
+from fastbert_tf.export import export_segments, read_bundle_manifest
 from fastbert_tf.export.bundle.serving_signatures import SERVING
 from fastbert_tf.export.tensorflow_serving.warmup import (
     WARMUP_FILE,
@@ -47,7 +47,7 @@ def test_every_signature_is_asked_and_answers(
         answers = signatures[request.model_spec.signature_name](**given)
         if "speed" in given:
             assert answers["exit_index"].numpy().tolist() == [2]
-    assert asked == set(read_manifest(served_bundle).signatures[SERVING])
+    assert asked == set(read_bundle_manifest(served_bundle).signatures[SERVING])
 
 
 @pytest.mark.parametrize("pairs", [False, True])
@@ -57,7 +57,7 @@ def test_a_text_is_as_long_as_the_pool_it_warms(
     tmp_path: pathlib.Path,
     pairs: bool,
 ) -> None:
-    table = read_manifest(served_bundle).signatures[SERVING]
+    table = read_bundle_manifest(served_bundle).signatures[SERVING]
     name = "pairs" if pairs else "serving_default"
     write_warmup(str(tmp_path), {**table, "serving_default": table[name]}, [16])
     for log in logs(tmp_path):

@@ -9,7 +9,7 @@ from fastbert_tf.data.tables import TableReader
 from fastbert_tf.segments.demo import corpus as docstrings
 from fastbert_tf.segments.demo.corpus import (
     PACKAGES,
-    Row,
+    LabelledText,
     file_paragraphs,
     first_paragraph,
     make_corpus,
@@ -151,11 +151,14 @@ def test_too_few_texts_are_refused_with_the_counts(packages):
 
 
 def test_written_rows_are_read_back_and_replace_older_ones(tmp_path):
-    rows = [Row("b", 'one "quoted" text'), Row("a", "zwei größere Wörter")]
+    rows = [
+        LabelledText("b", 'one "quoted" text'),
+        LabelledText("a", "zwei größere Wörter"),
+    ]
     for corpus in ({"train": rows[:1]}, {"train": rows, "dev": [], "test": []}):
         write_corpus(corpus, tmp_path / "data")
     read = TableReader(tmp_path / "data" / "train.tsv").rows()
-    assert [Row(row.label, row.text_a) for row in read] == rows
+    assert [LabelledText(row.label, row.text_a) for row in read] == rows
     names = sorted(path.name for path in (tmp_path / "data").iterdir())
     assert names == ["dev.tsv", "test.tsv", "train.tsv"]
 
