@@ -47,7 +47,7 @@ def file_size_limit(num_bytes: int) -> Iterator[None]:
         100,
         pytest.param(5_000, marks=pytest.mark.slow),
         pytest.param(50_000, marks=pytest.mark.slow),
-        300_000,
+        pytest.param(300_000, marks=pytest.mark.slow),
     ],
 )
 def test_a_full_disk_leaves_the_old_bundle_and_nothing_else(

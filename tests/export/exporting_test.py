@@ -28,7 +28,10 @@ def model() -> Model:
     return random_model(3, num_hidden_layers=1)
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize(
+    "precision",
+    ["float32", pytest.param("bfloat16", marks=pytest.mark.slow)],
+)
 def test_segments_hold_their_own_weights_and_little_else(
     preprocessor: TextPreprocessor, tmp_path: pathlib.Path, precision: str
 ) -> None:
@@ -43,7 +46,7 @@ def test_segments_hold_their_own_weights_and_little_else(
     assert max(sizes) < 0.55 * own
 
 
-@pytest.mark.parametrize("name", ["with space", "ünïcode 模型", "a.b", "%s"])
+@pytest.mark.parametrize("name", ["ünïcode 模型.b", "with space and %s"])
 def test_any_folder_name_works(
     model: Model,
     preprocessor: TextPreprocessor,

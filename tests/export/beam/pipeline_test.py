@@ -67,7 +67,14 @@ def write_as(
         path.write_text("".join(["other,text_a\n", *lines]))
 
 
-@pytest.mark.parametrize("extension", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize(
+    "extension",
+    [
+        pytest.param("csv", marks=pytest.mark.slow),
+        pytest.param("jsonl", marks=pytest.mark.slow),
+        "parquet",
+    ],
+)
 def test_other_tables_are_answered_alike(
     bundle: pathlib.Path,
     corpus: pathlib.Path,

@@ -57,8 +57,15 @@ def test_drivers_of_a_bundle_equal_the_oracle(
         assert_equal(result, expected, settled(logits, speed))
 
 
-@pytest.mark.parametrize("precision", PRECISIONS)
-@pytest.mark.parametrize("has_bfloat16", [True, False])
+@pytest.mark.parametrize(
+    ("precision", "has_bfloat16"),
+    [
+        ("float32", True),
+        ("bfloat16", False),
+        pytest.param("float32", False, marks=pytest.mark.slow),
+        pytest.param("bfloat16", True, marks=pytest.mark.slow),
+    ],
+)
 def test_a_bundle_equals_the_segments_in_memory_bit_for_bit(
     models: Models,
     bundles: Bundles,
@@ -128,8 +135,15 @@ def test_a_bundle_that_also_serves_gives_the_same_segments(
     assert_same_bits(one, other)
 
 
-@pytest.mark.parametrize("pooling", ["max", "last"])
-@pytest.mark.parametrize("activation", ["relu", "gelu_new"])
+@pytest.mark.parametrize(
+    ("pooling", "activation"),
+    [
+        ("max", "gelu_new"),
+        pytest.param("max", "relu", marks=pytest.mark.slow),
+        pytest.param("last", "gelu_new", marks=pytest.mark.slow),
+        ("last", "relu"),
+    ],
+)
 def test_unusual_networks_survive(
     preprocessor: TextPreprocessor,
     tmp_path: pathlib.Path,

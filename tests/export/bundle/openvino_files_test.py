@@ -59,7 +59,10 @@ def test_drivers_of_a_bundle_equal_the_oracle(
         assert_equal(result, expected, settled(logits, speed))
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize(
+    "precision",
+    ["float32", pytest.param("bfloat16", marks=pytest.mark.slow)],
+)
 def test_segments_hold_their_own_weights_and_little_else(
     preprocessor: TextPreprocessor, tmp_path: pathlib.Path, precision: str
 ) -> None:
@@ -100,6 +103,7 @@ def test_hidden_states_are_float32_in_either_precision(
     assert outputs["hidden_states"].dtype == segments[1].precision == "float32"
 
 
+@pytest.mark.slow
 def test_what_serves_is_a_saved_model_all_the_same(
     models: list[FastBertClassifier],
     preprocessor: TextPreprocessor,
@@ -170,7 +174,14 @@ def test_one_bit_is_noticed(copy: pathlib.Path, name: str) -> None:
         load_segments(copy)
 
 
-@pytest.mark.parametrize("num_bytes", [100, 5_000, 300_000])
+@pytest.mark.parametrize(
+    "num_bytes",
+    [
+        100,
+        pytest.param(5_000, marks=pytest.mark.slow),
+        pytest.param(300_000, marks=pytest.mark.slow),
+    ],
+)
 def test_a_full_disk_leaves_the_old_bundle_and_nothing_else(
     preprocessor: TextPreprocessor, tmp_path: pathlib.Path, num_bytes: int
 ) -> None:

@@ -217,10 +217,8 @@ def test_it_runs_where_only_tensorflow_and_tensorflow_text_are_imported(
             np.testing.assert_array_equal(received[name], expected[name])
 
 
-@pytest.mark.parametrize(
-    "precision",
-    [pytest.param("float32", marks=pytest.mark.slow), "bfloat16"],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_it_holds_the_weights_once(
     preprocessor: TextPreprocessor, tmp_path: pathlib.Path, precision: str
 ) -> None:

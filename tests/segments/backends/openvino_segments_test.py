@@ -87,8 +87,15 @@ def test_fused_blocks_are_one_segment(
     )
 
 
-@pytest.mark.parametrize("pooling", ["max", "last"])
-@pytest.mark.parametrize("activation", ["relu", "gelu_new"])
+@pytest.mark.parametrize(
+    ("pooling", "activation"),
+    [
+        ("max", "gelu_new"),
+        pytest.param("max", "relu", marks=pytest.mark.slow),
+        pytest.param("last", "gelu_new", marks=pytest.mark.slow),
+        ("last", "relu"),
+    ],
+)
 def test_unusual_networks_are_converted(pooling: str, activation: str) -> None:
     model = random_model(
         num_hidden_layers=1, classifier_pooling=pooling, hidden_act=activation

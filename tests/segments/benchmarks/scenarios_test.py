@@ -29,6 +29,7 @@ from fastbert_tf.segments.costs import CostTable, SegmentCost
 
 from ...tiny_models import tiny_config
 
+pytestmark = pytest.mark.slow
 LENGTHS = np.array([3, 11, 5, 2, 7, 7, 4, 9, 1, 10])
 
 
@@ -81,7 +82,6 @@ def test_offline_says_where_rows_left_and_that_it_is_right(
         assert record.rows_per_second == pytest.approx(10 / record.seconds)
 
 
-@pytest.mark.slow
 def test_offline_of_every_driver_is_as_the_oracle_says(
     workload: Workload,
 ) -> None:
@@ -94,7 +94,6 @@ def test_offline_of_every_driver_is_as_the_oracle_says(
     assert {x.exits_differing for x in records} == {0}
 
 
-@pytest.mark.slow
 def test_offline_of_planned_drivers_names_the_exits_asked(
     workload: Workload,
 ) -> None:

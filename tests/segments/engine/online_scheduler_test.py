@@ -69,15 +69,14 @@ def check(simulation: Simulation) -> None:
             assert arrivals[row].deadline < math.inf
 
 
-@pytest.mark.parametrize("start", range(0, 4_000, 1_000))
-def test_every_row_ends_once_by_the_rule(start: int) -> None:
-    for seed in range(start, start + 1_000):
+def test_every_row_ends_once_by_the_rule() -> None:
+    for seed in range(1_000):
         check(random_simulation(seed))
 
 
 @pytest.mark.slow
 def test_fifty_thousand_schedules() -> None:
-    for seed in range(4_000, 54_000):
+    for seed in range(1_000, 51_000):
         check(random_simulation(seed))
 
 
@@ -119,7 +118,7 @@ EASY = (0, 0, 0, 0, 0, 0, 1, 1, 2, NUM_SEGMENTS - 1)
 DEEP = (NUM_SEGMENTS - 1,)
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("seed", range(8))
 def test_a_lone_deep_row_is_answered_in_time_below_capacity(
     seed: int,
 ) -> None:
