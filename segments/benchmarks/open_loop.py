@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..buckets import cut
-from ..engine.pooled_engine import (
+from ..engine import (
     DeadlineExceeded,
     EngineAnswer,
     Overloaded,

@@ -1,13 +1,14 @@
 """The online engine: requests, admission, deadlines and one worker."""
 
-from .pooled_engine import (
+from .observer import EngineObserver
+from .pooled_engine import PooledEngine
+from .requests import (
     DeadlineExceeded,
-    EngineObserver,
+    EngineAnswer,
+    EngineStopped,
     Overloaded,
-    PooledEngine,
     SegmentFailed,
 )
-from .requests import EngineAnswer, EngineStopped
 
 __all__ = [
     "DeadlineExceeded",

@@ -22,13 +22,9 @@ from .observer import EngineObserver, check_observer
 from .online_scheduler import DEADLINE, OnlineScheduler
 from .request_tracker import LEAST_RETRY_SECONDS, RequestTracker
 from .requests import (
-    DeadlineExceeded,
-    EngineAnswer,
-    EngineStopped,
     Overloaded,
     Request,
     RowTable,
-    SegmentFailed,
     SplitRows,
     new_request,
 )
@@ -36,16 +32,6 @@ from .worker import EngineWorker
 
 # So long a look at the work inside is good for those still outside.
 _BACKLOG_SECONDS = 0.01
-# What goes in and out of an engine, to be imported from here.
-__all__ = [
-    "DeadlineExceeded",
-    "EngineAnswer",
-    "EngineObserver",
-    "EngineStopped",
-    "Overloaded",
-    "PooledEngine",
-    "SegmentFailed",
-]
 
 
 class PooledEngine:

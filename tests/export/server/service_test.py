@@ -14,7 +14,7 @@ from fastbert_tf.export.server.limits import Limits
 from fastbert_tf.export.server.query import Query
 from fastbert_tf.export.server.service import Service
 from fastbert_tf.segments import TextClassifier
-from fastbert_tf.segments.engine.pooled_engine import (
+from fastbert_tf.segments.engine import (
     DeadlineExceeded,
     Overloaded,
     SegmentFailed,

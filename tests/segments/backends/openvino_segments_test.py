@@ -24,7 +24,7 @@ from fastbert_tf.segments.backends.openvino_segments import (
     halve_weights,
     openvino_parts,
 )
-from fastbert_tf.segments.engine.pooled_engine import PooledEngine
+from fastbert_tf.segments.engine import PooledEngine
 from tests.segments.driver_test import assert_equal, settled
 from tests.segments.segment_test import run_all
 from tests.tiny_models import NUM_BLOCKS, random_model, tiny_inputs

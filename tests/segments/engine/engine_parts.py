@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastbert_tf.segments import PooledEngine, Segment
-from fastbert_tf.segments.engine.pooled_engine import EngineObserver
+from fastbert_tf.segments.engine import EngineObserver
 from tests.tiny_models import Inputs, faulty, tiny_inputs
 
 Watch = Callable[[int, int], None]

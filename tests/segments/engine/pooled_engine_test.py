@@ -11,7 +11,7 @@ import pytest
 from fastbert_tf import ExitResult, FastBertClassifier, simulate_exits
 from fastbert_tf.segments import CostTable, Driver, PooledEngine
 from fastbert_tf.segments.costs import SegmentCost
-from fastbert_tf.segments.engine.pooled_engine import Overloaded
+from fastbert_tf.segments.engine import Overloaded
 from tests.segments.driver_test import assert_equal, settled
 from tests.segments.engine.engine_parts import (
     Clock,

@@ -10,7 +10,7 @@ import pytest
 
 from fastbert_tf import FastBertClassifier, simulate_exits
 from fastbert_tf.segments import Driver, PooledEngine
-from fastbert_tf.segments.engine.pooled_engine import (
+from fastbert_tf.segments.engine import (
     DeadlineExceeded,
     EngineAnswer,
     Overloaded,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fastbert_tf.segments import Driver, PooledEngine
-from fastbert_tf.segments.engine.pooled_engine import (
+from fastbert_tf.segments.engine import (
     EngineStopped,
     SegmentFailed,
 )
