@@ -25,9 +25,9 @@ from absl import app, flags
 from fastbert_tf import check_speed
 from fastbert_tf.commands.launch import launch
 from fastbert_tf.commands.shared_flags import (
+    define_bad_rows,
     define_batch_size,
     define_precision,
-    define_rows,
     define_speed,
     define_text,
 )
@@ -62,7 +62,7 @@ def define_flags(values: flags.FlagValues) -> None:
         "Default: float32; a bundle has one.",
         default=None,
     )
-    define_rows(values)
+    define_bad_rows(values)
     define_batch_size(values)
 
 

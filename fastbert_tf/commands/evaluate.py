@@ -35,9 +35,9 @@ from ..speed import check_speed
 from ..text.preprocessor import TextPreprocessor
 from .launch import launch
 from .shared_flags import (
+    define_bad_rows,
     define_batch_size,
     define_old_name,
-    define_rows,
     define_text,
     meaning,
 )
@@ -53,7 +53,7 @@ def define_flags(values: flags.FlagValues) -> None:
         "plot_path", None, "PNG of the trade-off curve to write.", values
     )
     flags.DEFINE_list("speeds", "0,0.1,0.5,0.8", meaning("speeds"), values)
-    define_rows(values)
+    define_bad_rows(values)
     define_batch_size(values)
     define_old_name("output", "output_path", values)
     define_old_name("plot", "plot_path", values)

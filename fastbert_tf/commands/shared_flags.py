@@ -92,7 +92,7 @@ def define_precision(
     )
 
 
-def define_rows(values: flags.FlagValues) -> None:
+def define_bad_rows(values: flags.FlagValues) -> None:
     """Adds `--max_bad_rows` and `--bad_rows_path`."""
     define_count("max_bad_rows", values, 0)
     define_text("bad_rows_path", values)

@@ -29,7 +29,7 @@ from ..training.strategies import (
 )
 from ..training.tables import POLICIES, train_tables
 from .launch import launch
-from .shared_flags import define_count, define_precision, define_rows
+from .shared_flags import define_bad_rows, define_count, define_precision
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -73,7 +73,7 @@ def _define_path_flags(values: flags.FlagValues) -> None:
     )
     text("output_model_path", None, "Folder to write.", required=True)
     text("training_log_dir", None, "Folder for stage1.csv and stage2.csv.")
-    define_rows(values)
+    define_bad_rows(values)
     flags.DEFINE_bool(
         "do_lower_case",
         None,

@@ -7,7 +7,7 @@ of the installed packages, the question is which package a docstring's first
 paragraph comes from. Both stages are trained; then a table compares full
 depth with several speeds (accuracy, mean depth in blocks, FLOPs, time), and
 a few texts are answered, each with the segment it left at. On two cores it
-takes about seven minutes. Texts, model and curve go to `demo/`; those of an
+takes a quarter of an hour. Texts, model and curve go to `demo/`; those of an
 earlier run are replaced. Figures depend on the packages installed.
 """
 
