@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from absl import app, flags
 
+from fastbert_tf import check_speed
 from fastbert_tf.commands.launch import launch
 from fastbert_tf.commands.shared_flags import (
     define_precision,
@@ -62,6 +63,7 @@ def define_flags(values: flags.FlagValues) -> None:
 def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"Not a flag: {' '.join(argv[1:])}")
+    check_speed(values.speed, num_rows=1)
     check_bundle_path(values.bundle_dir)
     manifest = export_folder(
         values.model_dir,

@@ -67,6 +67,7 @@ def test_a_bundle_that_serves_is_asked_for(
         ({"model_dir": "nowhere"}, "nowhere"),
         ({"exits": "0"}, "must rise and end with the last, 1"),
         ({"exits": "0,last"}, "`--exits` must be whole numbers"),
+        ({"speed": "2", "model_dir": "nowhere"}, "Received: speed=2.0"),
         ({"bundle_dir": "."}, "a folder with other contents"),
     ],
 )
