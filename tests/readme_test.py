@@ -1,15 +1,34 @@
 """The README says what is so."""
 
 import configparser
+import pathlib
 import re
 
-from .readme_table import README, readme_parts, rendered_table
+import numpy as np
+import pytest
+
+from .readme_table import (
+    CURVE,
+    README,
+    readme_parts,
+    rendered_table,
+    write_curve,
+)
 
 _SETUP = README.parent / "setup.cfg"
 
 
 def test_the_table_is_what_was_measured() -> None:
     assert readme_parts()[1] == rendered_table()
+
+
+def test_the_curve_is_what_was_measured(tmp_path: pathlib.Path) -> None:
+    image = pytest.importorskip("PIL.Image", reason="matplotlib needs it")
+    write_curve(tmp_path / "curve.png")
+    drawn, shown = (image.open(x) for x in (tmp_path / "curve.png", CURVE))
+    # Fonts may move a pixel; another point is in another place.
+    pixels = [np.asarray(x.convert("L").reduce(8)) for x in (drawn, shown)]
+    assert np.abs(pixels[0].astype(int) - pixels[1]).max() < 64
 
 
 def test_every_command_named_is_installed() -> None:
