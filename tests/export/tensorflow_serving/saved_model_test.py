@@ -237,6 +237,7 @@ def test_it_holds_the_weights_once(
     assert read_bundle_manifest(bundle).has_serving
 
 
+@pytest.mark.slow
 def test_a_bundle_of_pairs_takes_pairs_alone(
     preprocessor: TextPreprocessor, tmp_path: pathlib.Path
 ) -> None:

@@ -37,6 +37,7 @@ def request_of(log: Any) -> Any:
     }
 
 
+@pytest.mark.slow
 def test_every_signature_is_asked_and_answers(
     served_bundle: pathlib.Path, signatures: Any
 ) -> None:

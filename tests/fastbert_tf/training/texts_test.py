@@ -14,7 +14,7 @@ from ..checkpoints import tiny
 
 TEXTS = [f"{TOKENS[5 + i % 3]} film" for i in range(20)]
 LABELS = [f"class {i % 3}" for i in range(20)]
-SETTINGS = TrainingSettings(epochs=1, distill_epochs=1)
+SETTINGS = TrainingSettings(epochs=0, distill_epochs=0)
 
 
 @pytest.fixture(scope="module")

@@ -105,6 +105,7 @@ def test_unusual_networks_are_converted(pooling: str, activation: str) -> None:
     np.testing.assert_allclose(received.logits, expected.logits, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_bfloat16_answers_to_its_rounding(
     models: list[FastBertClassifier],
 ) -> None:

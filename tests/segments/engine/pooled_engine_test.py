@@ -79,6 +79,7 @@ def test_padding_does_not_matter_to_the_bit(engine: PooledEngine) -> None:
         )
 
 
+@pytest.mark.slow
 def test_200_threads_get_what_they_would_alone(engine: PooledEngine) -> None:
     speeds = [0.0, 0.3, 0.5, 1.0] * 50
     inputs = [tiny_inputs(1 + i % 3, 1 + i % 11, i) for i in range(200)]
