@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from fastbert_tf import FastBertClassifier, FastBertConfig
@@ -16,6 +17,16 @@ from fastbert_tf.segments import Segment
 ROWS, POSITIONS, NUM_CLASSES, NUM_BLOCKS = 3, 7, 5, 4
 
 Inputs = dict[str, np.ndarray]
+# Every pooling and activation but the usual, each once in the default tier.
+each_unusual_network = pytest.mark.parametrize(
+    ("pooling", "activation"),
+    [
+        ("max", "gelu_new"),
+        pytest.param("max", "relu", marks=pytest.mark.slow),
+        pytest.param("last", "gelu_new", marks=pytest.mark.slow),
+        ("last", "relu"),
+    ],
+)
 
 
 def tiny_config(**changes: Any) -> FastBertConfig:

@@ -27,6 +27,7 @@ from fastbert_tf.commands.launch import launch
 from fastbert_tf.commands.shared_flags import (
     define_bad_rows,
     define_batch_size,
+    define_old_name,
     define_precision,
     define_speed,
     define_text,
@@ -64,6 +65,7 @@ def define_flags(values: flags.FlagValues) -> None:
     )
     define_bad_rows(values)
     define_batch_size(values)
+    define_old_name("batch_size", "max_batch_size", values)
 
 
 def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:

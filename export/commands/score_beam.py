@@ -24,6 +24,7 @@ from fastbert_tf.commands.launch import launch
 from fastbert_tf.commands.shared_flags import (
     define_batch_size,
     define_count,
+    define_old_name,
     define_speed,
     define_text,
 )
@@ -53,6 +54,7 @@ def define_flags(values: flags.FlagValues) -> None:
     )
     define_count("max_bad_rows", values, 0)
     define_batch_size(values)
+    define_old_name("batch_size", "max_batch_size", values)
 
 
 def main(argv: Sequence[str], values: flags.FlagValues = flags.FLAGS) -> None:

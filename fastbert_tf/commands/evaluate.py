@@ -55,6 +55,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_list("speeds", "0,0.1,0.5,0.8", meaning("speeds"), values)
     define_bad_rows(values)
     define_batch_size(values)
+    define_old_name("batch_size", "max_batch_size", values)
     define_old_name("output", "output_path", values)
     define_old_name("plot", "plot_path", values)
 

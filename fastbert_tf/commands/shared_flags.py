@@ -99,9 +99,8 @@ def define_bad_rows(values: flags.FlagValues) -> None:
 
 
 def define_batch_size(values: flags.FlagValues) -> None:
-    """Adds `--max_batch_size`, and its name of 0.1."""
+    """Adds `--max_batch_size`."""
     define_count("max_batch_size", values, 32, 1)
-    define_old_name("batch_size", "max_batch_size", values)
 
 
 def define_old_name(old: str, new: str, values: flags.FlagValues) -> None:

@@ -26,7 +26,12 @@ from fastbert_tf.segments import (
 )
 from tests.segments.driver_test import assert_equal, settled
 from tests.segments.segment_test import run_all
-from tests.tiny_models import NUM_BLOCKS, random_model, tiny_inputs
+from tests.tiny_models import (
+    NUM_BLOCKS,
+    each_unusual_network,
+    random_model,
+    tiny_inputs,
+)
 from tests.tiny_texts import PAIRS, TEXTS
 
 Bundles = dict[str, pathlib.Path]
@@ -135,15 +140,7 @@ def test_a_bundle_that_also_serves_gives_the_same_segments(
     assert_same_bits(one, other)
 
 
-@pytest.mark.parametrize(
-    ("pooling", "activation"),
-    [
-        ("max", "gelu_new"),
-        pytest.param("max", "relu", marks=pytest.mark.slow),
-        pytest.param("last", "gelu_new", marks=pytest.mark.slow),
-        ("last", "relu"),
-    ],
-)
+@each_unusual_network
 def test_unusual_networks_survive(
     preprocessor: TextPreprocessor,
     tmp_path: pathlib.Path,

@@ -27,7 +27,12 @@ from fastbert_tf.segments.backends.openvino_segments import (
 from fastbert_tf.segments.engine import PooledEngine
 from tests.segments.driver_test import assert_equal, settled
 from tests.segments.segment_test import run_all
-from tests.tiny_models import NUM_BLOCKS, random_model, tiny_inputs
+from tests.tiny_models import (
+    NUM_BLOCKS,
+    each_unusual_network,
+    random_model,
+    tiny_inputs,
+)
 
 pytest.importorskip("openvino", reason="OpenVINO is not installed")
 
@@ -87,15 +92,7 @@ def test_fused_blocks_are_one_segment(
     )
 
 
-@pytest.mark.parametrize(
-    ("pooling", "activation"),
-    [
-        ("max", "gelu_new"),
-        pytest.param("max", "relu", marks=pytest.mark.slow),
-        pytest.param("last", "gelu_new", marks=pytest.mark.slow),
-        ("last", "relu"),
-    ],
-)
+@each_unusual_network
 def test_unusual_networks_are_converted(pooling: str, activation: str) -> None:
     model = random_model(
         num_hidden_layers=1, classifier_pooling=pooling, hidden_act=activation
