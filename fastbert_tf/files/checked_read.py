@@ -52,6 +52,11 @@ def read_text(path: str) -> str:
 
 def require_file(path: str) -> None:
     """Refuses a missing or empty file by its name."""
+    folder = os.path.dirname(path) or "."
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(
+            f"{path} is missing. There is no folder {folder}. Check the path."
+        )
     if not os.path.isfile(path):
         raise FileNotFoundError(
             f"{path} is missing. Received a folder without it. Restore the "
